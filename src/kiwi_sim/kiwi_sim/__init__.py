@@ -1,0 +1,1 @@
+"""A simulated LeKiwi: MuJoCo world, gymnasium environment and emulated servo bus."""

@@ -1,0 +1,310 @@
+"""The executor: one small state machine decides at every control tick what the arm does next.
+
+    ex = ChunkExecutor(ExecutorConfig(mode='latest'))
+    ex.begin('episode-1', state, now)
+    every period:   request = ex.request(now)     # send it to the policy where it is not None
+                    command = ex.step(now, state) # send it to the robot
+    on a chunk:     verdict = ex.add(chunk, now)
+
+It never reads a clock: `now` is the caller's monotonic time in s, and chunk stamps are in the same
+time. `request` and `step` may be called in either order within a tick.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from kiwi_policy.core.alignment import late_rows, row_before
+from kiwi_policy.core.config import ExecutorConfig
+from kiwi_policy.core.counters import Counters
+from kiwi_policy.core.ensembling import blend
+from kiwi_policy.core.feasibility import check_latency
+from kiwi_policy.core.features import DIM
+from kiwi_policy.core.latency import LatencyTracker
+from kiwi_policy.core.limits import Limiter, hold
+from kiwi_policy.core.ramp import ramp_step
+from kiwi_policy.core.records import Command, PolicyTraits, Request, Status, Verdict
+from kiwi_policy.core.rejection import Gatekeeper
+from kiwi_policy.core.requests import RequestBook
+from kiwi_policy.core.resample import resample
+from kiwi_policy.core.seams import Seam
+from kiwi_policy.core.starvation import starve
+from kiwi_policy.core.states import ACTIVE, LATCHED, Source, State
+from kiwi_policy.core.timeline import Timeline
+
+__all__ = ['ChunkExecutor', 'Command', 'ExecutorConfig', 'ExecutorError', 'PolicyTraits', 'Request', 'Source',
+           'State', 'Status', 'Verdict']
+
+
+class ExecutorError(RuntimeError):
+    """The executor's state does not allow what was asked."""
+
+
+class ChunkExecutor:
+    """Runs action chunks: alignment, blending, seams, limits, starvation, latched stop.
+
+    Args:
+        config: the settings.
+    """
+
+    def __init__(self, config=None):
+        self.config = config or ExecutorConfig()
+        self._factors = self.config.blend.factors()
+        self._limiter = Limiter(self.config.limits, self.config.period)
+        self._timeline = Timeline(self.config.mode, self.config.gate_in_force(), self.config.max_live)
+        self._gatekeeper = Gatekeeper(self.config)
+        self._latency = LatencyTracker(assumed=self.config.initial_latency)
+        self._requests = RequestBook(self.config.request_timeout, self._latency)
+        self._seam = Seam(self.config.seam_ticks)
+        self._counters = Counters()
+        self._traits = None
+        self._state, self._reason = State.IDLE, 'no episode'
+        self._episode_id = ''
+        self._last = None               # (9,) last command
+        self._running = None            # (9,) last command that came from a chunk
+        self._starved_at = None         # s of the last tick that had an action
+
+    def set_policy(self, traits):
+        """Tell the executor what the policy is (`PolicyTraits`); at any time, also in an episode."""
+        self._traits = traits
+        self._timeline.spread = None if traits.action_spread is None else np.asarray(traits.action_spread, float)
+        if traits.latency_p95 > 0 and not len(self._latency):
+            self._latency.assumed = float(traits.latency_p95)
+
+    def check_feasible(self):
+        """Raise `Infeasible` where the policy is too slow for this mode and interval (d <= H - s)."""
+        if self._traits is None or self.config.mode == 'sync':
+            return
+        delay = max(self._traits.latency_p95, self._latency.percentile(95) if len(self._latency) else 0.0)
+        knob = 'replan_interval' if self.config.mode == 'latest' else 'ensemble_interval'
+        check_latency(delay, self._traits.horizon, self._interval(), self.config.period, knob)
+
+    def begin(self, episode_id, state, now):
+        """Start an episode: clear chunks and counters, latch the measured pose, wait for a chunk.
+
+        Args:
+            episode_id: unique, not empty.
+            state: (9,) measured, finite.
+            now: s.
+
+        Raises:
+            ExecutorError: where an episode runs, or a stop or fault has not been reset.
+            ValueError: for an empty id or a state that is not nine finite values.
+        """
+        if self._state in LATCHED:
+            raise ExecutorError(f'the executor is {self._state.name} ({self._reason}): reset it first')
+        if self._state is not State.IDLE:
+            raise ExecutorError(f'episode {self._episode_id!r} is running: end it first')
+        if not episode_id:
+            raise ValueError('episode_id must not be empty')
+        state = np.asarray(state, dtype=float)
+        if state.shape != (DIM,) or not np.all(np.isfinite(state)):
+            raise ValueError(f'the measured state must be {DIM} finite values, got {state!r}')
+        self._episode_id = episode_id
+        self._timeline.clear()
+        self._gatekeeper.begin()
+        self._requests.begin()
+        self._seam.clear()
+        self._counters = Counters()
+        self._last = self._running = hold(state)
+        self._starved_at = now
+        self._enter(State.WAITING, 'waiting for the first chunk')
+
+    def end(self, reason='episode ended'):
+        """End the episode: no further requests, nothing commanded. A latched stop stays latched."""
+        if self._state not in LATCHED:
+            self._enter(State.IDLE, reason)
+        self._timeline.clear()
+
+    def stop(self, reason='stop requested'):
+        """Latched stop: the arm holds, the base rests until `reset`."""
+        if self._state is not State.FAULT:
+            self._enter(State.STOPPED, reason)
+        self._timeline.clear()
+
+    def fault(self, reason):
+        """Latched like a stop, after a bus or state fault."""
+        self._enter(State.FAULT, reason)
+        self._timeline.clear()
+
+    def reset(self):
+        """Leave STOPPED or FAULT for IDLE. Returns False where neither was latched."""
+        if self._state not in LATCHED:
+            return False
+        self._enter(State.IDLE, 'reset')
+        return True
+
+    def add(self, chunk, now):
+        """Take in a chunk at time `now` (s).
+
+        Returns:
+            a `Verdict`; a refused chunk changes nothing but its counter.
+        """
+        verdict = self._judge(chunk, now)
+        self._requests.answer(chunk.stamp, now, 0.5 * self.config.period)
+        if not verdict.accepted:
+            return verdict
+        chunk = replace(chunk, actions=np.array(chunk.actions, dtype=float))
+        if abs(chunk.period - self.config.period) > 1e-3 * self.config.period and self.config.resample:
+            chunk = resample(chunk, self.config.period)
+        if self.config.mode == 'sync':
+            chunk = replace(chunk, actions=chunk.actions[:self._action_steps(chunk.horizon)])
+        else:
+            self._counters.skipped += late_rows(chunk, now)
+        self._counters.accepted += 1
+        self._counters.dissents += not self._timeline.add(chunk, now)
+        return verdict
+
+    def request(self, now):
+        """A `Request` where one is due at the tick at `now` (s), else None.
+
+        `sync` asks when the chunk has run out. `latest` and `ensemble` ask every interval, but
+        early enough that the answer comes before the committed chunk runs out. A request that
+        stays unanswered is asked again.
+        """
+        if self._state not in ACTIVE or not self._requests.ready(now) or not self._due(now):
+            return None
+        delay = self._latency.percentile(95)
+        return Request(self._requests.issue(now), now, self._episode_id, self.config.period,
+                       self._committed(now, delay), delay)
+
+    def step(self, now, state):
+        """The `Command` for the tick at `now` (s), given the measured state (9,).
+
+        Call it once per tick. A state that is not nine finite values is a fault.
+        """
+        state = np.asarray(state, dtype=float)
+        if state.shape != (DIM,) or not np.all(np.isfinite(state)):
+            if self._state in ACTIVE:
+                self.fault(f'the measured state is not {DIM} finite values: {state.tolist()}')
+            state = np.zeros(DIM) if self._last is None else self._last
+        if self._state is State.IDLE:
+            self._last = hold(state)
+            return Command(self._last, Source.IDLE)
+        if self._last is None:
+            self._last = hold(state)
+        if self._state in LATCHED:
+            self._last = hold(self._last)
+            return Command(self._last, Source.HOLD)
+        self._counters.ticks += 1
+        selection = self._timeline.advance(now)
+        if selection is None:
+            return self._without_actions(now)
+        return self._run(selection, now)
+
+    def status(self, now):
+        """Frozen `Status` of this episode at `now` (s)."""
+        newest, counters = self._gatekeeper.newest, self._counters
+        return Status(
+            state=self._state, reason=self._reason, mode=self.config.mode,
+            episode_id='' if self._state is State.IDLE else self._episode_id,
+            run_id=newest.run_id if newest else 0, chunk_id=newest.chunk_id if newest else 0,
+            accepted=counters.accepted, rejected=self._gatekeeper.counts.total(),
+            reject_counts=dict(self._gatekeeper.counts), skipped=counters.skipped, underruns=counters.underruns,
+            clamped=counters.clamped, takeovers=counters.takeovers, ticks=counters.ticks,
+            overlap=counters.overlap(), queue_seconds=self._timeline.seconds_left(now),
+            latency_p50=self._measured(50), latency_p95=self._measured(95),
+            request_interval=self._requests.mean_interval(), lost=self._requests.lost,
+            dissents=counters.dissents, starved_seconds=counters.starved_ticks * self.config.period)
+
+    @property
+    def state(self):
+        """The present `State`."""
+        return self._state
+
+    def _judge(self, chunk, now):
+        if self._state not in ACTIVE:
+            return self._gatekeeper.refuse('inactive', f'the executor is {self._state.name} ({self._reason})')
+        if self.config.mode == 'sync' and self._timeline.peek(now) is not None:
+            return self._gatekeeper.refuse('unasked', 'in sync a chunk is taken only when the last one has run out')
+        return self._gatekeeper.check(chunk, self._episode_id, now)
+
+    def _run(self, selection, now):
+        planned = blend(selection.rows(), self.config.ensemble_coeff, self.config.favor, self._factors)
+        self._count_missed(now)
+        self._counters.executed += 1
+        self._counters.blended += len(selection.chunks)
+        self._counters.takeovers += selection.takeover
+        source = Source.CHUNK
+        if self._state in (State.WAITING, State.RAMPING):
+            wanted, arrived = ramp_step(self._last, planned, self.config.ramp_speed * self.config.period)
+            if arrived:
+                wanted = planned
+                self._enter(State.RUNNING, 'executing chunks')
+            else:
+                self._enter(State.RAMPING, 'moving from the measured pose to the chunk')
+                source = Source.RAMP
+        else:
+            if self._state is State.STARVED:
+                self._enter(State.RUNNING, 'executing chunks')
+            if selection.jump:
+                before = np.stack([row_before(c, i) for c, i in zip(selection.chunks, selection.indices)])
+                before = blend(before, self.config.ensemble_coeff, self.config.favor, self._factors)
+                self._seam.start(self._last, before)
+            wanted = self._seam.apply(planned)
+        command, clamped = self._limiter.clamp(wanted, self._last)
+        self._counters.clamped += clamped
+        self._last = self._running = command
+        self._starved_at = now
+        newest = selection.chunks[-1]
+        return Command(command, source, newest.run_id, newest.chunk_id, selection.indices[-1],
+                       len(selection.chunks), selection.takeover, clamped)
+
+    def _without_actions(self, now):
+        if self._state is State.WAITING:
+            self._last = hold(self._last)
+            return Command(self._last, Source.HOLD)
+        if self._state is not State.STARVED:
+            self._counters.underruns += 1
+            self._seam.clear()
+            sync = self.config.mode == 'sync'
+            self._enter(State.STARVED, 'sync pause: waiting for the next chunk' if sync else 'ran out of actions')
+        self._counters.starved_ticks += 1
+        self._last = starve(self._running, now - self._starved_at, self.config.decay_seconds, self.config.decay)
+        return Command(self._last, Source.HOLD)
+
+    def _due(self, now):
+        upcoming = self._timeline.peek(now)
+        if upcoming is None:
+            return True
+        if self.config.mode == 'sync':
+            return False
+        period = self.config.period
+        reserve = self._latency.percentile(95) + period
+        due = min(self._timeline.newest.stamp + self._interval(), self._timeline.committed_until() - reserve)
+        return now >= due - 0.5 * period
+
+    def _committed(self, now, delay):
+        count = math.ceil(delay / self.config.period - 1e-9)
+        rows = []
+        for tick in range(count):
+            selection = self._timeline.peek(now + tick * self.config.period)
+            if selection is None:
+                break
+            rows.append(blend(selection.rows(), self.config.ensemble_coeff, self.config.favor, self._factors))
+        return np.array(rows).reshape(-1, DIM)
+
+    def _interval(self):
+        """s between requests."""
+        config = self.config
+        newest = self._timeline.newest
+        horizon = newest.horizon if newest else self._traits.horizon if self._traits else 1
+        if config.mode == 'latest':
+            return config.replan_interval or max(horizon // 2, 1) * config.period
+        return config.ensemble_interval or max(horizon // 8, 1) * config.period
+
+    def _action_steps(self, horizon):
+        wanted = self.config.n_action_steps or (self._traits.n_action_steps if self._traits else None) or horizon
+        return min(wanted, horizon)
+
+    def _count_missed(self, now):
+        """Rows of the plan that no tick ran because ticks were missed."""
+        if self._state is State.RUNNING:
+            self._counters.skipped += max(round((now - self._starved_at) / self.config.period) - 1, 0)
+
+    def _measured(self, percent):
+        return self._latency.percentile(percent) if len(self._latency) else 0.0
+
+    def _enter(self, state, reason):
+        self._state, self._reason = state, reason

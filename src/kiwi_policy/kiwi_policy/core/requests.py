@@ -1,0 +1,57 @@
+"""When to ask the policy for a chunk, and which requests are still unanswered."""
+
+from collections import deque
+
+
+class RequestBook:
+    """Keeps the one outstanding request; a request that stays unanswered may be asked again.
+
+    Args:
+        timeout: s after which a request counts as lost.
+        latency: `LatencyTracker` that learns from the answers.
+    """
+
+    def __init__(self, timeout, latency):
+        self._timeout = timeout
+        self._latency = latency
+        self._next_id = 1
+        self.begin()
+
+    def begin(self):
+        """Forget outstanding requests and counters; request ids go on."""
+        self._open = deque(maxlen=8)        # stamps still unanswered, oldest first
+        self._stamps = deque(maxlen=64)
+        self.lost = 0
+
+    def ready(self, now):
+        """True where no request is outstanding, or the last one is overdue."""
+        return not self._open or now - self._open[-1] >= self._patience()
+
+    def issue(self, now):
+        """Note a request at `now` (s) and return its id."""
+        if self._open:
+            self.lost += 1
+        self._open.append(now)
+        self._stamps.append(now)
+        request_id = self._next_id
+        self._next_id += 1
+        return request_id
+
+    def answer(self, stamp, now, tolerance):
+        """A chunk for the request at `stamp` came at `now`: it and older requests are done."""
+        if not any(abs(asked - stamp) <= tolerance for asked in self._open):
+            return
+        while self._open:
+            asked = self._open.popleft()
+            if abs(asked - stamp) <= tolerance:
+                self._latency.add(now - asked)
+                return
+
+    def mean_interval(self):
+        """Mean s between the last requests, 0 before the second."""
+        if len(self._stamps) < 2:
+            return 0.0
+        return (self._stamps[-1] - self._stamps[0]) / (len(self._stamps) - 1)
+
+    def _patience(self):
+        return max(self._timeout, 2.0 * self._latency.percentile(95))

@@ -272,7 +272,7 @@ class ChunkExecutor:
             return False
         period = self.config.period
         reserve = self._latency.percentile(95) + period
-        due = min(self._timeline.newest.stamp + self._interval(), self._timeline.committed_until() - reserve)
+        due = min(self._timeline.newest.stamp + self._interval(), upcoming.until() - reserve)
         return now >= due - 0.5 * period
 
     def _committed(self, now, delay):

@@ -25,6 +25,10 @@ class Selection:
     takeover: bool = False
     jump: bool = False
 
+    def until(self):
+        """Time in s at which the last contributing chunk has run out."""
+        return max(chunk.due(chunk.horizon) for chunk in self.chunks)
+
     def rows(self):
         """(n, D) the contributing rows."""
         return np.stack([chunk.actions[i] for chunk, i in zip(self.chunks, self.indices)])
@@ -132,9 +136,6 @@ class Timeline:
         left = [rows_left(chunk, now) * chunk.period for chunk in self._live if row_at(chunk, now) >= 0]
         return max(left, default=0.0)
 
-    def committed_until(self):
-        """Time in s of the committed chunk's end, or None."""
-        return None if self._committed is None else self._committed.due(self._committed.horizon)
 
     def _start_rebased(self, now):
         """In `sync` time stood still while the executor waited: row 0 is due at this tick."""

@@ -1,0 +1,157 @@
+"""Many rollouts in worker processes, and what they say in sum."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import numpy as np
+
+from kiwi_policy.core import metrics
+from kiwi_training.rollouts import RolloutSettings, run_rollout
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What to evaluate.
+
+    Attributes:
+        checkpoint: folder of a LeRobot checkpoint.
+        settings: how rollouts are run.
+        seeds: (environment seed, sampling seed) per rollout.
+        sampling: overrides of the head's sampling, e.g. {'steps': 4}.
+        image_size: (height, width) rendered for the policy.
+        jobs: worker processes.
+        make_policy: called with (checkpoint, sampling); builds the policy in each worker.
+        make_env: called with (image_size, cameras); builds the environment in each worker.
+    """
+
+    checkpoint: str
+    settings: RolloutSettings
+    seeds: tuple
+    sampling: dict
+    image_size: tuple
+    jobs: int
+    make_policy: object
+    make_env: object
+
+
+def load_checkpoint(checkpoint, sampling):
+    """The policy of a checkpoint on one CPU thread."""
+    from kiwi_policy.heads.loader import load_policy
+    return load_policy(checkpoint, device='cpu', num_threads=1, **sampling)
+
+
+def make_fork_env(image_size, cameras):
+    """The simulated task, rendering the cameras the policy reads."""
+    from kiwi_sim.env import ForkEnv
+    return ForkEnv(image_size=image_size, cameras=tuple(cameras))
+
+
+def run_all(evaluation, progress=None):
+    """Run every rollout; `progress` is called with each as it finishes.
+
+    Returns:
+        list of `Rollout` in the order of `evaluation.seeds`.
+    """
+    if evaluation.jobs == 1:
+        _prepare(evaluation)
+        results = []
+        for index in range(len(evaluation.seeds)):
+            results.append(_run(index))
+            if progress is not None:
+                progress(results[-1])
+        return results
+    context = multiprocessing.get_context('spawn')
+    results = [None] * len(evaluation.seeds)
+    with ProcessPoolExecutor(evaluation.jobs, context, _prepare, (evaluation,)) as pool:
+        running = {pool.submit(_run, index): index for index in range(len(evaluation.seeds))}
+        try:
+            for done in as_completed(running):
+                results[running[done]] = done.result()
+                if progress is not None:
+                    progress(done.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+def summarize(rollouts):
+    """Figures over rollouts as a dict ready for JSON; NaN becomes None."""
+    successes = sum(rollout.success for rollout in rollouts)
+    sides = [rollout.side for rollout in rollouts]
+    shares = metrics.side_shares(sides)
+    latencies = [seconds for rollout in rollouts for seconds in rollout.inference_seconds]
+    evaluations = [count for rollout in rollouts for count in rollout.evaluations]
+    p50, p95 = metrics.latency_percentiles(latencies)
+    low, high = metrics.wilson_interval(successes, len(rollouts))
+    failures = {}
+    for rollout in rollouts:
+        if not rollout.success:
+            failures[rollout.outcome] = failures.get(rollout.outcome, 0) + 1
+    statuses = [rollout.status for rollout in rollouts]
+    rejected = {}
+    for status in statuses:
+        for reason, count in status.reject_counts.items():
+            rejected[reason] = rejected.get(reason, 0) + count
+    return _jsonable({
+        'rollouts': len(rollouts), 'successes': successes, 'success_rate': successes / max(len(rollouts), 1),
+        'success_low': low, 'success_high': high, 'failures': failures,
+        'seconds': _mean([rollout.seconds for rollout in rollouts if rollout.success]),
+        'smoothness': _mean([rollout.smoothness for rollout in rollouts]),
+        'smoothness_successes': _mean([rollout.smoothness for rollout in rollouts if rollout.success]),
+        'seam_ratio': metrics.seam_ratio([(rollout.actions, rollout.takeover) for rollout in rollouts]),
+        'chunks': len(evaluations), 'evaluations_per_chunk': _mean(evaluations),
+        'latency_p50': p50, 'latency_p95': p95,
+        'sides': {name: sides.count(name) for name in ('left', 'right', 'none')},
+        'left_share': shares[0], 'right_share': shares[1], 'side_entropy': metrics.side_entropy(sides),
+        'underruns': sum(status.underruns for status in statuses),
+        'starved_seconds': sum(status.starved_seconds for status in statuses),
+        'skipped': sum(status.skipped for status in statuses),
+        'clamped': sum(status.clamped for status in statuses),
+        'dissents': sum(status.dissents for status in statuses),
+        'rejected': rejected, 'overlap': _mean([status.overlap for status in statuses]),
+    })
+
+
+def rollout_record(rollout):
+    """One rollout as a dict ready for JSON, without its actions."""
+    return _jsonable({
+        'seed': rollout.seed, 'sampling_seed': rollout.sampling_seed, 'success': rollout.success,
+        'outcome': rollout.outcome, 'seconds': rollout.seconds, 'side': rollout.side,
+        'smoothness': rollout.smoothness, 'chunks': len(rollout.evaluations),
+        'evaluations_per_chunk': _mean(rollout.evaluations), 'underruns': rollout.status.underruns,
+        'skipped': rollout.status.skipped, 'clamped': rollout.status.clamped, 'dissents': rollout.status.dissents,
+    })
+
+
+_worker = {}
+
+
+def _prepare(evaluation):
+    """Build policy and environment once per process."""
+    os.environ.setdefault('MUJOCO_GL', 'egl')
+    policy = evaluation.make_policy(evaluation.checkpoint, evaluation.sampling)
+    _worker['evaluation'] = evaluation
+    _worker['policy'] = policy
+    _worker['env'] = evaluation.make_env(evaluation.image_size, policy.info.cameras)
+
+
+def _run(index):
+    evaluation = _worker['evaluation']
+    seed, sampling_seed = evaluation.seeds[index]
+    return run_rollout(_worker['env'], _worker['policy'], evaluation.settings, seed, sampling_seed)
+
+
+def _mean(values):
+    values = [value for value in values if not np.isnan(value)]
+    return float(np.mean(values)) if values else float('nan')
+
+
+def _jsonable(value):
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,210 @@
+"""Closed-loop rollouts in simulated time, through the executor that runs on the robot.
+
+One tick is one control period: the chunks that have arrived are handed to the executor, the
+executor may ask for another, then commands the robot. Tick k is at k * period s; a chunk asked for at
+a tick arrives after the latency that is played back.
+"""
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from kiwi_policy.core.chunk import Chunk
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits, State
+from kiwi_policy.core.metrics import smoothness
+
+MEASURED = 'measured'
+
+
+class Policy(Protocol):
+    """What a rollout needs of a policy; `kiwi_policy.heads.loader.LoadedPolicy` has it."""
+
+    info: object
+
+    def predict(self, history, task='', rng=None, prefix=None):
+        """Chunk for a history of observations, oldest first; has .actions (H, 9) and .evaluations."""
+
+
+class Env(Protocol):
+    """What a rollout needs of an environment; `kiwi_sim.env.ForkEnv` has it."""
+
+    def reset(self, *, seed):
+        """Start the episode of a seed; returns observation and info."""
+
+    def step(self, action):
+        """Returns observation, reward, terminated, truncated, info."""
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """How rollouts are run.
+
+    Attributes:
+        executor: the executor's settings.
+        latency: s from a request to its chunk, or 'measured' to play back the time that inference took.
+        time_limit: simulated s per episode.
+        task: task text passed to the policy.
+    """
+
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+    latency: float | str = 0.0
+    time_limit: float = 12.0
+    task: str = 'Put the cube on the disc.'
+
+    def __post_init__(self):
+        if self.latency != MEASURED and not (math.isfinite(self.latency) and self.latency >= 0):
+            raise ValueError(f"latency must be s >= 0 or '{MEASURED}', got {self.latency!r}")
+        if not self.time_limit > 0:
+            raise ValueError(f'time_limit must be > 0 s, got {self.time_limit!r}')
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One finished rollout.
+
+    Attributes:
+        seed, sampling_seed: of the environment and of the policy's sampling.
+        outcome: success, post_hit, timeout (cube lifted), not_lifted, or fault.
+        seconds: simulated s.
+        side: left, right or none.
+        actions: (T, 9) executed actions.
+        takeover: (T,) bool, True on the first tick of a new chunk.
+        inference_seconds: wall-clock s per chunk.
+        evaluations: counted network evaluations per chunk.
+        status: the executor's final `Status`.
+    """
+
+    seed: int
+    sampling_seed: int
+    outcome: str
+    seconds: float
+    side: str
+    actions: np.ndarray
+    takeover: np.ndarray
+    inference_seconds: tuple
+    evaluations: tuple
+    status: object
+
+    @property
+    def success(self):
+        """True where the task was done."""
+        return self.outcome == 'success'
+
+    @property
+    def smoothness(self):
+        """deg, see `metrics.smoothness`."""
+        return smoothness(self.actions)
+
+
+def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
+    """Run one episode and judge it. A touched post ends it as a failure.
+
+    Args:
+        env: an `Env` at the executor's rate.
+        policy: a `Policy`.
+        settings: `RolloutSettings`.
+        seed: of the environment's start.
+        sampling_seed: of the policy's sampling; the environment's seed where None.
+        watch: called with the environment after every tick, e.g. to film it.
+
+    Returns:
+        a `Rollout`.
+    """
+    sampling_seed = seed if sampling_seed is None else sampling_seed
+    period = settings.executor.period
+    observation, info = env.reset(seed=seed)
+    executor = ChunkExecutor(settings.executor)
+    executor.set_policy(traits(policy.info))
+    worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period)
+    executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
+    actions, takeover = [], []
+    outcome = None
+    for tick in range(math.ceil(settings.time_limit / period - 1e-9)):
+        now = tick * period
+        worker.see(observation)
+        worker.deliver(executor, now)
+        request = executor.request(now)
+        if request is not None:
+            worker.ask(request)
+            worker.deliver(executor, now)
+        command = executor.step(now, observation['observation.state'])
+        if executor.state is State.FAULT:
+            outcome = 'fault'
+            break
+        actions.append(command.values)
+        takeover.append(command.takeover)
+        observation, _, _, _, info = env.step(command.values)
+        if watch is not None:
+            watch(env)
+        if info['post_hit'] or info['success']:
+            outcome = 'post_hit' if info['post_hit'] else 'success'
+            break
+    if outcome is None:
+        outcome = 'timeout' if info['lifted'] else 'not_lifted'
+    seconds = len(actions) * period
+    return Rollout(seed, sampling_seed, outcome, seconds, info['side'], np.array(actions).reshape(-1, 9),
+                   np.array(takeover, dtype=bool), tuple(worker.inference_seconds), tuple(worker.evaluations),
+                   executor.status(seconds))
+
+
+def traits(info):
+    """`PolicyTraits` from a loaded policy's info."""
+    spread = None if info.action_spread is None else np.asarray(info.action_spread, dtype=float)
+    return PolicyTraits(info.horizon, info.n_action_steps, spread)
+
+
+class _Worker:
+    """The policy as the executor meets it: one inference at a time, answers come late.
+
+    Only the newest waiting request counts. The chunk is stamped with its request's tick and made from
+    the observations up to that tick.
+    """
+
+    def __init__(self, policy, settings, rng, period):
+        self._policy, self._settings, self._rng, self._period = policy, settings, rng, period
+        self._history = deque(maxlen=max(policy.info.n_obs_steps, 1))
+        self._waiting = None
+        self._flying = None             # (time of arrival, chunk)
+        self._free_at = 0.0
+        self.inference_seconds, self.evaluations = [], []
+
+    def see(self, observation):
+        """Remember this tick's observation."""
+        if not self._history:
+            self._history.extend([observation] * self._history.maxlen)
+        self._history.append(observation)
+
+    def ask(self, request):
+        """Take a request; it replaces one that still waits."""
+        self._waiting = (request, list(self._history))
+
+    def deliver(self, executor, now):
+        """Hand over what has arrived by `now`, and start on what waits."""
+        while True:
+            if self._flying is not None and self._flying[0] <= now + 1e-9:
+                arrival, chunk = self._flying
+                self._flying = None
+                executor.add(chunk, arrival)
+            if self._flying is not None or self._waiting is None:
+                return
+            request, history = self._waiting
+            self._waiting = None
+            self._flying = self._infer(request, history)
+
+    def _infer(self, request, history):
+        prefix = request.committed if len(request.committed) else None
+        began = time.perf_counter()
+        prediction = self._policy.predict(history, self._settings.task, rng=self._rng, prefix=prefix)
+        took = time.perf_counter() - began
+        self.inference_seconds.append(took)
+        self.evaluations.append(int(prediction.evaluations))
+        delay = took if self._settings.latency == MEASURED else self._settings.latency
+        self._free_at = max(request.stamp, self._free_at) + delay
+        info = self._policy.info
+        chunk = Chunk(request.stamp, info.period or self._period, prediction.actions, tuple(info.names), 1,
+                      len(self.evaluations), request.episode_id)
+        return self._free_at, chunk

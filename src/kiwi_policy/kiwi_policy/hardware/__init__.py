@@ -1,0 +1,1 @@
+"""Robots behind one small Protocol: LeRobot's drivers, made safe for a control loop. No ROS."""

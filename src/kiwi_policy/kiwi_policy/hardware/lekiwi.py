@@ -1,0 +1,187 @@
+"""The LeKiwi on LeRobot's own driver, made safe for a control loop.
+
+LeRobot's `LeKiwi.connect()` drops the torque of a powered arm, switches it on again without writing
+goals, and asks on stdin when the calibration differs. Here a powered servo that is set up is left
+alone, every other one gets its goals before its torque, and every doubt is a HardwareError. The
+driver's own `get_observation` and `send_action` do the rest.
+"""
+
+import logging
+import os
+import termios
+from pathlib import Path
+
+import numpy as np
+
+from kiwi_policy.core import features
+from kiwi_policy.hardware.interface import HardwareError
+
+logger = logging.getLogger(__name__)
+
+BUS_ERRORS = (OSError, RuntimeError, IndexError, termios.error)
+"""What LeRobot's driver, the Feetech SDK and pyserial raise when a bus fails."""
+
+_WRITE_TIMEOUT = 0.1
+_POLL = 0.002
+_CLOSE_RETRIES = 2
+
+
+class LeKiwiHardware:
+    """A LeKiwi behind a serial port, without its cameras. Implements `Hardware`.
+
+    Nothing is opened, and LeRobot is not imported, before `connect`. A reply that does not come is
+    given up after 50 ms, so a call takes at most about 0.1 s * (1 + retries) on a dead bus, and
+    `connect` about 0.5 s more per servo that does not answer.
+
+    Args:
+        port: serial device or a link to one.
+        calibration: LeRobot calibration file of this robot, <folder>/<id>.json.
+        retries: extra attempts for a read that fails.
+    """
+
+    def __init__(self, port, calibration, retries=1):
+        if retries < 0:
+            raise ValueError(f'retries must not be negative, got {retries}')
+        self.port = str(port)
+        self.calibration = Path(calibration)
+        self.retries = retries
+        self._robot = None
+
+    def __enter__(self):
+        self.connect()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def connect(self):
+        """Open the bus and put every servo under torque at its present position, base at rest.
+
+        Raises:
+            HardwareError: no such port, it is in use, a servo is missing, or the servos hold another
+                calibration than the file.
+        """
+        if self._robot is not None:
+            raise HardwareError(f'{self.port} is already connected')
+        if not self.calibration.is_file():
+            raise HardwareError(
+                f'no calibration file {self.calibration}: calibrate with lerobot-calibrate, or name the '
+                f'file with which this robot was calibrated'
+            )
+        if not os.path.exists(self.port):
+            raise HardwareError(f'no serial port {self.port}; present: {_serial_ports()}')
+
+        from lerobot.robots.lekiwi import LeKiwi, LeKiwiConfig
+
+        from kiwi_policy.hardware import lekiwi_setup
+
+        config = LeKiwiConfig(
+            port=self.port,
+            id=self.calibration.stem,
+            calibration_dir=self.calibration.parent,
+            cameras={},
+            disable_torque_on_disconnect=False,
+            num_read_retries=self.retries,
+        )
+        try:
+            robot = LeKiwi(config)
+        except Exception as error:
+            raise HardwareError(f'{self.calibration} is no LeRobot calibration file: {error}') from error
+        try:
+            robot.bus.connect(handshake=False)
+            self._tune_port(robot.bus.port_handler)
+            lekiwi_setup.check_servos(robot.bus, self.port)
+            lekiwi_setup.check_calibration(robot.bus, robot.calibration, self.calibration)
+            lekiwi_setup.power_up(robot.bus, robot.arm_motors, robot.base_motors)
+        except HardwareError:
+            self._close_port(robot.bus)
+            raise
+        except BUS_ERRORS as error:
+            self._close_port(robot.bus)
+            raise HardwareError(f'cannot set up the LeKiwi on {self.port}: {_first_line(error)}') from error
+        self._robot = robot
+
+    def read(self):
+        """Measured state (9,) float64 in LeRobot's order and units."""
+        robot = self._connected()
+        try:
+            observation = robot.get_observation()
+        except BUS_ERRORS as error:
+            raise self._failure('reading', error) from error
+        return np.array([observation[name] for name in features.NAMES], dtype=np.float64)
+
+    def write(self, action):
+        """Command goal positions and base velocity, (9,) finite values."""
+        values = np.asarray(action, dtype=np.float64)
+        if values.shape != (features.DIM,):
+            raise HardwareError(f'an action has shape ({features.DIM},), got {values.shape}')
+        bad = [f'{name}={value}' for name, value in zip(features.NAMES, values) if not np.isfinite(value)]
+        if bad:
+            raise HardwareError(f'refused an action with values that are not finite: {", ".join(bad)}')
+        robot = self._connected()
+        try:
+            robot.send_action(dict(zip(features.NAMES, values.tolist())))
+        except (*BUS_ERRORS, ValueError) as error:
+            raise self._failure('writing', error) from error
+
+    def hold(self):
+        """Command the base to rest; the arm keeps its last goal under torque."""
+        robot = self._connected()
+        try:
+            robot.bus.sync_write('Goal_Velocity', dict.fromkeys(robot.base_motors, 0))
+        except BUS_ERRORS as error:
+            raise self._failure('stopping the base', error) from error
+
+    def close(self):
+        """Bring the base to rest, verify it, and close the port with the torque left on. Never raises."""
+        robot, self._robot = self._robot, None
+        if robot is None:
+            return
+        for wheel in robot.base_motors:
+            try:
+                robot.bus.write('Goal_Velocity', wheel, 0, num_retry=_CLOSE_RETRIES)
+                goal = robot.bus.read('Goal_Velocity', wheel, num_retry=_CLOSE_RETRIES)
+                if goal != 0:
+                    logger.error('%s still has goal velocity %s ticks/s on %s', wheel, goal, self.port)
+            except BUS_ERRORS as error:
+                robot.bus.port_handler.is_using = False
+                logger.error('%s could not be stopped on %s: %s', wheel, self.port, _first_line(error))
+        self._close_port(robot.bus)
+
+    def _connected(self):
+        if self._robot is None:
+            raise HardwareError(f'{self.port} is not connected: call connect() first')
+        return self._robot
+
+    def _failure(self, doing, error):
+        """A HardwareError for a failed call, with the bus made ready for the next."""
+        self._robot.bus.port_handler.is_using = False
+        return HardwareError(f'{doing} failed on {self.port}: {_first_line(error)}')
+
+    @staticmethod
+    def _tune_port(handler):
+        """Claim the port, wait in select instead of spinning, and drop late replies before each request."""
+        port = handler.ser
+        port.exclusive = True
+        port.timeout = _POLL
+        port.write_timeout = _WRITE_TIMEOUT
+        handler.clearPort = port.reset_input_buffer
+
+    @staticmethod
+    def _close_port(bus):
+        try:
+            if bus.is_connected:
+                bus.port_handler.is_using = False
+                bus.disconnect(disable_torque=False)
+        except BUS_ERRORS as error:
+            logger.error('closing %s: %s', bus.port, _first_line(error))
+
+
+def _first_line(error):
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _serial_ports():
+    from serial.tools.list_ports import comports
+
+    return ', '.join(sorted(port.device for port in comports())) or 'none'

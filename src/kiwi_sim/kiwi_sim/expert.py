@@ -27,6 +27,8 @@ HOVER = 0.09  # m, fingertip heights
 GRASP = 0.014
 CARRY = 0.035
 RELEASE = 0.018
+STANDOFF = 0.007
+"""m to the left of the cube at which the open gripper comes down, since its left finger is fixed."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ def route(cube, target, offset):
     pick = (0.0, 0.0, 0.0)
     beside = (0.05, 0.0, 0.0)
     place = (0.165, 0.0, 0.0)
+    above = (cube[0], cube[1] + STANDOFF)
     return (
-        Waypoint((*cube, HOVER), pick, OPEN, 1.3, settle=True),
-        Waypoint((*cube, GRASP), pick, OPEN, 0.6, settle=True),
+        Waypoint((*above, HOVER), pick, OPEN, 1.3, settle=True),
+        Waypoint((*above, GRASP), pick, OPEN, 0.6, settle=True),
         Waypoint((*cube, GRASP), pick, CLOSED, 0.4),
         Waypoint((*cube, CARRY), pick, CLOSED, 0.3),
         Waypoint((0.33, offset, CARRY), beside, CLOSED, 0.9),

@@ -5,8 +5,6 @@ import numpy as np
 
 from kiwi_policy.core import features
 
-DOWN = np.array([0.0, 0.0, -1.0])
-
 
 class ArmIK:
     """Damped least squares on the arm's first four joints, with the base at the origin.
@@ -52,7 +50,7 @@ class ArmIK:
             mujoco.mj_comPos(model, data)
             offset = point - data.site_xpos[self._tip]
             pointing = -data.xmat[self._gripper].reshape(3, 3)[:, 2]
-            tilt = np.cross(pointing, DOWN)
+            tilt = np.array([-pointing[1], pointing[0], 0.0])  # pointing x down
             if np.linalg.norm(offset) < 2e-4 and np.linalg.norm(tilt) < 2e-3:
                 break
             mujoco.mj_jacSite(model, data, jac_position, jac_rotation, self._tip)

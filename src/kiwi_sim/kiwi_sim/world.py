@@ -65,6 +65,7 @@ class World:
         self._joint_dof = np.array([joint.dofadr[0] for joint in joints])
         base = model.joint('base_x')
         self._base_qpos = slice(base.qposadr[0], base.qposadr[0] + 3)
+        self._yaw_qpos = model.joint('base_yaw').qposadr[0]
         self._base_dof = slice(base.dofadr[0], base.dofadr[0] + 3)
         cube = model.joint('cube')
         self._cube_qpos = slice(cube.qposadr[0], cube.qposadr[0] + 7)
@@ -80,7 +81,7 @@ class World:
         self._torque = np.ones(_NUM_SERVOS, dtype=bool)
         self._goal_position = np.zeros(_ARM_SERVOS, dtype=np.int64)
         self._goal_speed = np.zeros(3, dtype=np.int64)
-        self._body_goal = np.zeros(3)
+        self._body_goal = [0.0, 0.0, 0.0]
         self._wheel_angles = np.zeros(3)
         self.post_touched = False
         self.seed = None
@@ -130,17 +131,13 @@ class World:
         """Advance the physics by `substeps` steps of 1/480 s under the servos' present goals."""
         with self.lock:
             model, data = self.model, self.data
-            geoms = data.contact
-            period = model.opt.timestep
             for _ in range(substeps):
-                x, y, turn = self._body_goal
-                yaw = data.qpos[self._base_qpos][2]
-                cos, sin = math.cos(yaw), math.sin(yaw)
-                data.ctrl[6:9] = (cos * x - sin * y, sin * x + cos * y, turn)
+                self._steer()
                 mujoco.mj_step(model, data)
-                self._wheel_angles += kinematics.wheel_speeds(self.body_velocity()) * period
-                if not self.post_touched and data.ncon:
-                    self.post_touched = bool((geoms.geom == self._post_geom).any())
+                if not self.post_touched:
+                    self.post_touched = bool((data.contact.geom == self._post_geom).any())
+            turned = kinematics.wheel_speeds(self.body_velocity()) * (substeps * model.opt.timestep)
+            self._wheel_angles += turned
             mujoco.mj_kinematics(model, data)
             mujoco.mj_camlight(model, data)
             self.task.update()
@@ -259,6 +256,16 @@ class World:
         """Simulated s since the reset."""
         return self.data.time
 
+    def _steer(self):
+        """Turn the body velocity goal into the world frame, in which the base's actuators push."""
+        x, y, turn = self._body_goal
+        yaw = self.data.qpos[self._yaw_qpos]
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        control = self.data.ctrl
+        control[6] = cos * x - sin * y
+        control[7] = sin * x + cos * y
+        control[8] = turn
+
     def _read_wheel(self, index):
         speed = self.units.read_wheels(self.body_velocity())[index]
         turns = self._wheel_angles[index] / (2 * math.pi)
@@ -271,7 +278,7 @@ class World:
     def _update_base_goal(self):
         goal = kinematics.wheel_raw_to_body(np.where(self._torque[_ARM_SERVOS:], self._goal_speed, 0))
         goal[2] = math.radians(goal[2])
-        self._body_goal = goal
+        self._body_goal = goal.tolist()
 
 
 def _index(servo_id):

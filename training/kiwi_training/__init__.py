@@ -1,0 +1,1 @@
+"""Training for kiwi: demonstrations, datasets, policies, comparisons."""

@@ -1,0 +1,1 @@
+"""Starts kiwi's processes together: one composition, two front ends."""

@@ -1,0 +1,1 @@
+"""Behaviour cloning with a Gaussian of fixed variance: mean squared error."""

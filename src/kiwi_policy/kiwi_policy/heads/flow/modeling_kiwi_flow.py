@@ -1,0 +1,50 @@
+"""The flow matching head.
+
+Training: tau ~ U[0, 1], x_0 ~ N(0, I), x_tau = (1 - tau) x_0 + tau x_1,
+loss = mean || v(x_tau, tau, o) - (x_1 - x_0) ||^2. Sampling: integrate v from noise at tau = 0 to
+a chunk at tau = 1. The observation is encoded once for all steps and all draws.
+"""
+
+import torch
+
+from ..policy import KiwiPolicy
+from .configuration_kiwi_flow import KiwiFlowConfig
+from .path import straight_path
+from .solver import solve
+from .target import TARGETS
+
+
+class KiwiFlowPolicy(KiwiPolicy):
+    """Samples chunks from p(chunk | observation)."""
+
+    config_class = KiwiFlowConfig
+    name = 'kiwi_flow'
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.target = TARGETS[config.prediction]
+
+    def chunk_loss(self, condition, chunk):
+        """Flow matching loss (B, H, D), the mean of `draws_per_observation` draws."""
+        draws = self.config.draws_per_observation
+        x_1 = chunk.repeat(draws, 1, 1)  # (draws * B, H, D)
+        tau = torch.rand(len(x_1), device=chunk.device, dtype=chunk.dtype)
+        point = straight_path(torch.randn_like(x_1), x_1, tau)
+        output = self.backbone(point.x, tau, condition.repeat(draws))
+        return self.target.loss(output, point, x_1).unflatten(0, (draws, -1)).mean(dim=0)
+
+    @torch.no_grad()
+    def sample(self, condition, noise=None):
+        """Integrate the field from noise (B, H, D), drawn from N(0, I) unless given."""
+        count = len(condition.embedding)
+        shape = (count, self.config.horizon, self.action_dim)
+        if noise is None:
+            noise = torch.randn(shape, device=condition.embedding.device)
+        elif tuple(noise.shape) != shape:
+            raise ValueError(f'noise must be of shape {shape}, got {tuple(noise.shape)}')
+
+        def velocity(x, tau):
+            output = self.backbone(x, x.new_full((count,), tau), condition)
+            return self.target.velocity(output, x, tau)
+
+        return solve(self.config.solver, velocity, noise, self.config.num_inference_steps)

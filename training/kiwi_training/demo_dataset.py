@@ -81,12 +81,15 @@ class DemoWriter:
     """
 
     def __init__(self, repo_id, root, options, seed, image_size, video=True, codec='h264', resume=False):
+        import av
         from lerobot.configs.video import RGBEncoderConfig
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
+        av.logging.set_libav_level(av.logging.ERROR)
         self.root = Path(root)
         encoder = RGBEncoderConfig(vcodec=codec, **_tuning(codec))
         streaming = {
+            'video_backend': 'pyav',
             'rgb_encoder': encoder,
             'streaming_encoding': video,
             'encoder_queue_maxsize': _QUEUE,

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 BUS_ERRORS = (OSError, RuntimeError, IndexError, termios.error)
 """What LeRobot's driver, the Feetech SDK and pyserial raise when a bus fails."""
 
-_WRITE_TIMEOUT = 0.1
+_WRITE_TIMEOUT = 0.5
 _POLL = 0.002
 _CLOSE_RETRIES = 2
 
@@ -29,22 +29,26 @@ _CLOSE_RETRIES = 2
 class LeKiwiHardware:
     """A LeKiwi behind a serial port, without its cameras. Implements `Hardware`.
 
-    Nothing is opened, and LeRobot is not imported, before `connect`. A reply that does not come is
-    given up after 50 ms, so a call takes at most about 0.1 s * (1 + retries) on a dead bus, and
-    `connect` about 0.5 s more per servo that does not answer.
+    Nothing is opened, and LeRobot is not imported, before `connect`. On a dead bus `read` fails within
+    2 * (1 + retries) * reply_timeout, `close` returns within 9 * reply_timeout, and `connect` fails
+    within 27 * reply_timeout after the import.
 
     Args:
         port: serial device or a link to one.
         calibration: LeRobot calibration file of this robot, <folder>/<id>.json.
         retries: extra attempts for a read that fails.
+        reply_timeout: s to wait for a servo's reply.
     """
 
-    def __init__(self, port, calibration, retries=1):
+    def __init__(self, port, calibration, retries=1, reply_timeout=0.05):
         if retries < 0:
             raise ValueError(f'retries must not be negative, got {retries}')
+        if not 0.005 <= reply_timeout <= 1.0:
+            raise ValueError(f'reply_timeout must lie in 0.005..1 s, got {reply_timeout}')
         self.port = str(port)
         self.calibration = Path(calibration)
         self.retries = retries
+        self.reply_timeout = reply_timeout
         self._robot = None
 
     def __enter__(self):
@@ -158,14 +162,14 @@ class LeKiwiHardware:
         self._robot.bus.port_handler.is_using = False
         return HardwareError(f'{doing} failed on {self.port}: {_first_line(error)}')
 
-    @staticmethod
-    def _tune_port(handler):
+    def _tune_port(self, handler):
         """Claim the port, wait in select instead of spinning, and drop late replies before each request."""
         port = handler.ser
         port.exclusive = True
         port.timeout = _POLL
         port.write_timeout = _WRITE_TIMEOUT
         handler.clearPort = port.reset_input_buffer
+        handler.setPacketTimeout = lambda _: handler.setPacketTimeoutMillis(self.reply_timeout * 1000)
 
     @staticmethod
     def _close_port(bus):

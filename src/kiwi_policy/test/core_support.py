@@ -1,10 +1,14 @@
 """Chunks and drives shared by the tests of the core."""
 
+import hypothesis
 import numpy as np
 
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits
 from kiwi_policy.core.features import DIM, NAMES
+
+hypothesis.settings.register_profile('kiwi', deadline=None)
+hypothesis.settings.load_profile('kiwi')
 
 PERIOD = 1.0 / 30.0
 START = 1000.0

@@ -41,7 +41,7 @@ def test_late_chunks_never_execute_an_expired_row(delay, mode):
     commands, requests, _ = drive(ex, 80, lambda request, number: line(number, 16), delay)
     stamps = {request.request_id: request.stamp for request in requests}
     executed = [(number, command) for number, command in enumerate(commands) if command.source is Source.CHUNK]
-    assert len(executed) > 30
+    assert len(executed) >= 15
     for number, command in executed:
         assert stamps[command.chunk_id] + command.index * PERIOD == pytest.approx(tick(number))
 

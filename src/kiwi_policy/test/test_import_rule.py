@@ -19,8 +19,11 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f'{path}: relative import'
-            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+            module = node.module or ''
+            if node.level:
+                package = path.relative_to(SOURCE).parts[1:-1]
+                module = '.'.join((*package[:len(package) - node.level + 1], *filter(None, [node.module])))
+            yield from (f'{module}.{alias.name}' for alias in node.names)
 
 
 def files(folder):

@@ -12,7 +12,7 @@ def decay_factor(elapsed, seconds, shape):
 
     'linear' falls evenly, 'exponential' by exp(-5 elapsed / seconds); both are 0 from `seconds` on.
     """
-    if elapsed >= seconds:
+    if elapsed >= seconds - 1e-6:
         return 0.0
     if elapsed <= 0.0:
         return 1.0

@@ -1,0 +1,84 @@
+"""From an observation of bytes to a chunk of actions, with the time and the evaluations it took."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from kiwi_policy.core.features import DIM
+from kiwi_policy.core.latency import LatencyTracker
+from kiwi_policy.nodes.history import Observation
+from kiwi_policy.nodes.images import decode_rgb, encode_rgb
+
+
+@dataclass(frozen=True)
+class Made:
+    """A chunk.
+
+    Attributes:
+        actions: (H, 9) in LeRobot's units.
+        evaluations: counted network evaluations, 0 where the head has no counter.
+        seconds: s from taking the observation.
+        predict_seconds: s of these in the policy itself.
+    """
+
+    actions: np.ndarray
+    evaluations: int
+    seconds: float
+    predict_seconds: float
+
+
+class ChunkMaker:
+    """Decodes, predicts, measures. One call at a time.
+
+    Args:
+        policy: `heads.loader.LoadedPolicy` or anything like it.
+        seed: of the sampling noise; negative draws one.
+    """
+
+    def __init__(self, policy, seed=-1):
+        self._policy = policy
+        self._seeds = np.random.default_rng(None if seed < 0 else seed)
+        self.latency = LatencyTracker(window=100)
+        self.evaluations = 0
+
+    def make(self, observation, task):
+        """Return what was `Made` from a `history.Observation`.
+
+        Raises:
+            ValueError: an image cannot be decoded, or the policy returned something unfit.
+        """
+        started = time.monotonic()
+        history = self._decoded(observation)
+        decoded = time.monotonic()
+        prediction = self._policy.predict(history, task=task, rng=int(self._seeds.integers(2**62)))
+        finished = time.monotonic()
+        actions = np.asarray(prediction.actions)
+        if actions.ndim != 2 or actions.shape[1] != DIM:
+            raise ValueError(f'the policy returned actions of shape {actions.shape}, expected (H, {DIM})')
+        self.latency.add(finished - started)
+        self.evaluations = int(prediction.evaluations or 0)
+        return Made(actions, self.evaluations, finished - started, finished - decoded)
+
+    def warm_up(self, chunks):
+        """Make `chunks` chunks from blank observations; the first, with its set-up, is not counted."""
+        info = self._policy.info
+        blank = encode_rgb(np.zeros((96, 96, 3), np.uint8))
+        images = dict.fromkeys(info.cameras, blank)
+        observation = Observation(0, (np.zeros(DIM),) * info.n_obs_steps, (images,) * info.n_obs_steps, {})
+        for index in range(chunks):
+            self.make(observation, '')
+            if index == 0 and chunks > 1:
+                self.latency = LatencyTracker(window=100)
+
+    def _decoded(self, observation):
+        pixels = {}
+        history = []
+        for state, images in zip(observation.states, observation.images):
+            entry = {'observation.state': np.asarray(state, dtype=np.float32)}
+            for camera, data in images.items():
+                if id(data) not in pixels:
+                    pixels[id(data)] = decode_rgb(data)
+                entry[f'observation.images.{camera}'] = pixels[id(data)]
+            history.append(entry)
+        return history

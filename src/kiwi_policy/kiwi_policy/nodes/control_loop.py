@@ -1,0 +1,191 @@
+"""The control thread: read, step, write, publish, at absolute deadlines, waiting for nobody.
+
+Only this thread touches the executor core and, while it runs, the hardware. Other threads hand it
+functions with `submit`; they run between two ticks.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from kiwi_policy.core.executor import Command, Request, Source, State
+from kiwi_policy.core.states import LATCHED
+from kiwi_policy.hardware.interface import HardwareError
+from kiwi_policy.nodes.jitter import Histogram
+from kiwi_policy.nodes.reconnect import Reconnector
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What happened at one control tick.
+
+    Attributes:
+        stamp: ns, ROS stamp of the tick.
+        now: s, its monotonic time.
+        measured: (9,) read at this tick, None where the robot did not answer.
+        command: what was sent.
+        request: to be sent to the policy, or None.
+        state: the executor's state.
+    """
+
+    stamp: int
+    now: float
+    measured: np.ndarray | None
+    command: Command
+    request: Request | None
+    state: State
+
+
+class ControlLoop:
+    """Runs a `ChunkExecutor` on a `Hardware` until stopped; the last thing sent is a base at rest.
+
+    Args:
+        core: the `ChunkExecutor`.
+        hardware: connected `Hardware`.
+        clock: `TickClock`; tick 0 is the first.
+        on_tick: called with every `Tick` in the control thread; must be quick.
+        bus_timeout: s without an answer from the robot after which the executor is at fault.
+        reconnect_interval: s between attempts to reach the robot again.
+    """
+
+    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.15, reconnect_interval=1.0):
+        self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
+        self._bus_timeout = bus_timeout
+        self._reconnector = Reconnector(hardware, reconnect_interval)
+        self._mailbox = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='control', daemon=True)
+        self._measured = None
+        self._heard, self._answered = time.monotonic(), True
+        self.jitter, self.cycle = Histogram(), Histogram()
+        self.bus_errors, self.missed_ticks = 0, 0
+        self.last_error, self.crash = '', ''
+
+    def start(self):
+        """Start the control thread."""
+        self._thread.start()
+
+    @property
+    def running(self):
+        """True while the control thread lives."""
+        return self._thread.is_alive()
+
+    @property
+    def connected(self):
+        """False while the robot is being reached again."""
+        return not self._reconnector.busy
+
+    def stop(self, timeout=3.0):
+        """End the thread; it sends a base at rest as its last act. Returns whether it ended."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        self._reconnector.close()
+        return not self._thread.is_alive()
+
+    def submit(self, function):
+        """Run `function(now, measured)` in the control thread before the next tick; returns a Future."""
+        future = Future()
+        self._mailbox.append((function, future))
+        if not self._thread.is_alive():
+            future.cancel()
+        return future
+
+    def _run(self):
+        index, woken = 0, None
+        try:
+            while not self._stopping.is_set():
+                deadline = self._clock.time(index)
+                time.sleep(max(deadline - time.monotonic(), 0.0))
+                started = time.monotonic()
+                if woken is not None:
+                    self.jitter.add(started - woken - self._clock.period)
+                woken = started
+                self._tick(index)
+                self.cycle.add(time.monotonic() - started)
+                following = max(self._clock.index_at(time.monotonic()), index + 1)
+                if following > index + 1:
+                    self.missed_ticks += following - index - 1
+                    woken = None
+                index = following
+        except Exception as error:
+            self.crash = f'{type(error).__name__}: {error}'
+            logger.exception('the control loop failed')
+        finally:
+            self._come_to_rest()
+
+    def _tick(self, index):
+        now, stamp = self._clock.time(index), self._clock.stamp(index)
+        self._answered = not self._reconnector.busy
+        fresh = self._read()
+        self._drain(now)
+        state = self._measured if self._measured is not None else np.full(9, np.nan)
+        command = self._core.step(now, state)
+        request = self._core.request(now)
+        self._write(command)
+        self._watch_bus()
+        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
+
+    def _read(self):
+        if self._reconnector.busy:
+            return None
+        try:
+            self._measured = self._hardware.read()
+        except HardwareError as error:
+            self._note(error)
+            return None
+        return self._measured
+
+    def _write(self, command):
+        if self._reconnector.busy:
+            return
+        try:
+            if command.source is Source.IDLE or self._core.state in LATCHED:
+                self._hardware.hold()
+            else:
+                self._hardware.write(command.values)
+        except HardwareError as error:
+            self._note(error)
+
+    def _watch_bus(self):
+        if self._answered:
+            self._heard = time.monotonic()
+        silent = time.monotonic() - self._heard
+        if self._reconnector.busy or silent <= self._bus_timeout:
+            return
+        self._core.fault(f'the robot has not answered for {silent:.2f} s: {self.last_error}')
+        self._heard = time.monotonic()
+        self._reconnector.begin()
+
+    def _drain(self, now):
+        while self._mailbox:
+            function, future = self._mailbox.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(function(now, self._measured))
+            except Exception as error:
+                future.set_exception(error)
+
+    def _note(self, error):
+        self._answered = False
+        self.bus_errors += 1
+        self.last_error = str(error)
+
+    def _come_to_rest(self):
+        self._reconnector.close()
+        for attempt in range(3):
+            try:
+                self._hardware.hold()
+                break
+            except HardwareError as error:
+                self._note(error)
+        while self._mailbox:
+            self._mailbox.popleft()[1].cancel()

@@ -1,0 +1,78 @@
+"""Parameters of chunk_executor_node and the `ExecutorConfig` they make."""
+
+import math
+
+from kiwi_policy.core.config import DECAYS, FAVORS, MODES
+from kiwi_policy.core.executor import ExecutorConfig
+from kiwi_policy.core.dimensions import BlendRules
+from kiwi_policy.core.features import RATE_HZ
+from kiwi_policy.core.limits import Limits
+from kiwi_policy.nodes.parameters import Parameter as P
+from kiwi_policy.nodes.parameters import ParameterError
+
+_C, _L, _B = ExecutorConfig(), Limits(), BlendRules()
+
+TABLE = (
+    P('autostart', True, 'Configure and activate at start; without it a lifecycle manager does.'),
+    P('robot_port', '', 'Serial device of the servo bus, or a link to one.'),
+    P('calibration', '', 'LeRobot calibration file of this robot, <folder>/<id>.json.'),
+    P('connect_timeout', 30.0, 'How long autostart keeps trying to reach the robot.', 's', 0.0, 3600.0),
+    P('rate', RATE_HZ, 'Control rate; the rate of the dataset the policy was trained on.', 'Hz', 1.0, 200.0),
+    P('bus_timeout', 0.15, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
+    P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
+    P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '
+      'ensemble averages all live chunks.', choices=MODES),
+    P('n_action_steps', 0, 'Rows to run per chunk in sync; 0 takes the policy\'s.', 'rows', 0, 10000),
+    P('replan_interval', 0.0, 'Time between requests in latest; 0 is half a chunk.', 's', 0.0, 60.0),
+    P('ensemble_interval', 0.0, 'Time between requests in ensemble; 0 is an eighth of a chunk.', 's', 0.0, 60.0),
+    P('ensemble_coeff', _C.ensemble_coeff, 'm of the weights exp(-m * i).', low=0.0, high=100.0),
+    P('favor', _C.favor, 'Whether i counts from the newest prediction (m says how fast old ones fade) or from the '
+      'oldest (the ACT paper\'s and LeRobot\'s convention).', choices=FAVORS),
+    P('blend_arm', _B.arm, 'How far arm joints follow the weighted mean: 0 not at all, 1 fully.', low=0.0, high=1.0),
+    P('blend_base', _B.base, 'The same for the base. The gripper is never averaged.', low=0.0, high=1.0),
+    P('gate', _C.gate, 'Predictions further apart than this are not blended; 0 switches the gate off.',
+      'action spreads', 0.0, 100.0),
+    P('gate_latest', _C.gate_latest, 'Apply the gate in latest too.'),
+    P('seam_ticks', _C.seam_ticks, 'Ticks over which the step at a takeover is faded out.', 'ticks', 0, 1000),
+    P('decay_seconds', _C.decay_seconds, 'Time in which a starved base comes to rest.', 's', 0.01, 10.0),
+    P('decay', _C.decay, 'Shape of that decay.', choices=DECAYS),
+    P('ramp_speed', _C.ramp_speed, 'Speed from the measured pose to the first chunk.', 'deg/s', 1.0, 720.0),
+    P('resample', _C.resample, 'Resample chunks of another rate; without it they are refused.'),
+    P('max_age', _C.max_age, 'Oldest chunk taken in sync.', 's', 0.05, 60.0),
+    P('request_timeout', _C.request_timeout, 'Time after which an unanswered request is asked again.', 's',
+      0.05, 60.0),
+    P('initial_latency', _C.initial_latency, 'Time assumed for a chunk before any was measured.', 's', 0.0, 60.0),
+    P('position_low', list(_L.low), 'Lower ends of the positions: five arm joints in deg, gripper in percent.',
+      low=-360.0, high=360.0),
+    P('position_high', list(_L.high), 'Upper ends of the positions.', low=-360.0, high=360.0),
+    P('joint_speed', list(_L.joint_speed), 'Greatest speeds: five arm joints in deg/s, gripper in percent/s.',
+      low=0.0, high=2000.0),
+    P('base_speed', list(_L.base_speed), 'Greatest base velocities: m/s, m/s, deg/s.', low=0.0, high=720.0),
+    P('base_acceleration', list(_L.base_acceleration), 'Greatest base accelerations: m/s^2, m/s^2, deg/s^2.',
+      low=0.0, high=10000.0),
+    P('speed_scale', _L.speed_scale, 'Factor on all speeds.', low=0.01, high=1.0),
+    P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
+)
+
+
+def executor_config(values):
+    """The `ExecutorConfig` of declared parameter values.
+
+    Raises:
+        ParameterError: where the core refuses a value.
+    """
+    try:
+        limits = Limits(low=tuple(values.position_low), high=tuple(values.position_high),
+                        joint_speed=tuple(values.joint_speed), base_speed=tuple(values.base_speed),
+                        base_acceleration=tuple(values.base_acceleration), speed_scale=values.speed_scale)
+        return ExecutorConfig(
+            mode=values.mode, period=1.0 / values.rate, n_action_steps=values.n_action_steps or None,
+            replan_interval=values.replan_interval or None, ensemble_interval=values.ensemble_interval or None,
+            ensemble_coeff=values.ensemble_coeff, favor=values.favor,
+            blend=BlendRules(arm=values.blend_arm, base=values.blend_base), gate=values.gate or math.inf,
+            gate_latest=values.gate_latest, seam_ticks=values.seam_ticks, decay_seconds=values.decay_seconds,
+            decay=values.decay, ramp_speed=values.ramp_speed, limits=limits, resample=values.resample,
+            max_age=values.max_age, request_timeout=values.request_timeout,
+            initial_latency=values.initial_latency)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error

@@ -1,0 +1,136 @@
+"""One table per node holds every parameter; the YAML files in config/ are written from it.
+
+    python -m kiwi_policy.nodes.write_config FOLDER      # writes policy.yaml, executor.yaml, rollout.yaml
+"""
+
+import math
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+
+class ParameterError(ValueError):
+    """A parameter has a value that is not allowed. The text names it, the value and the choices."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One ROS parameter.
+
+    Attributes:
+        name: ROS name.
+        default: its type is the parameter's type; lists hold one type only.
+        description: one or two sentences.
+        unit: e.g. 's'; empty where there is none.
+        low, high: inclusive bounds of a number, or of every number in a list; None for no bound.
+        choices: allowed texts; empty where every text is allowed.
+    """
+
+    name: str
+    default: object
+    description: str
+    unit: str = ''
+    low: float | None = None
+    high: float | None = None
+    choices: tuple = ()
+
+    def bounds(self):
+        """The unit and the allowed values in words."""
+        parts = [self.unit] if self.unit else []
+        if self.choices:
+            parts.append('one of ' + ', '.join(self.choices))
+        elif self.low is not None or self.high is not None:
+            low = '-inf' if self.low is None else f'{self.low:g}'
+            high = 'inf' if self.high is None else f'{self.high:g}'
+            parts.append(f'{low} .. {high}')
+        return ', '.join(parts)
+
+    def check(self, value):
+        """Return `value`, or raise ParameterError."""
+        if self.choices and value not in self.choices:
+            raise ParameterError(f'parameter {self.name} is {value!r}, must be one of {", ".join(self.choices)}')
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            too_low = self.low is not None and number < self.low
+            too_high = self.high is not None and number > self.high
+            if math.isnan(number) or too_low or too_high:
+                raise ParameterError(f'parameter {self.name} is {value!r}, must lie in {self.bounds()}')
+        return value
+
+
+def declare(node, table):
+    """Declare every parameter of `table` read-only on `node` and return their values.
+
+    Args:
+        node: rclpy node.
+        table: `Parameter`s.
+
+    Returns:
+        a namespace with one attribute per parameter.
+
+    Raises:
+        ParameterError: for a wrong type or a value out of bounds.
+    """
+    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+
+    values = SimpleNamespace()
+    for parameter in table:
+        try:
+            declared = node.declare_parameter(parameter.name, parameter.default, _descriptor(parameter)).value
+        except InvalidParameterTypeException as error:
+            hint = ' (write 20.0, not 20)' if isinstance(parameter.default, float) else ''
+            raise ParameterError(f'parameter {parameter.name} must be like {parameter.default!r}{hint}: {error}') from error
+        except InvalidParameterValueException as error:
+            raise ParameterError(f'parameter {parameter.name} must lie in {parameter.bounds()}: {error}') from error
+        value = list(declared) if isinstance(parameter.default, list | tuple) else declared
+        setattr(values, parameter.name, parameter.check(value))
+    return values
+
+
+def to_yaml(title, table):
+    """The ROS parameter file of a table as text, every parameter commented."""
+    lines = [f'# {title}', '#', '# Above each parameter: what it does [unit, bounds]. The values are the defaults.',
+             '/**:', '  ros__parameters:']
+    for parameter in table:
+        bounds = parameter.bounds()
+        lines += ['', *_comment(f'{parameter.description}{f" [{bounds}]" if bounds else ""}'),
+                  f'    {parameter.name}: {_yaml_value(parameter.default)}']
+    return '\n'.join(lines) + '\n'
+
+
+def _descriptor(parameter):
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    descriptor = ParameterDescriptor(
+        description=f'{parameter.description} [{parameter.unit}]' if parameter.unit else parameter.description,
+        additional_constraints=parameter.bounds(), read_only=True)
+    bounded = parameter.low is not None or parameter.high is not None
+    if bounded and isinstance(parameter.default, float):
+        descriptor.floating_point_range = [FloatingPointRange(
+            from_value=-1e308 if parameter.low is None else float(parameter.low),
+            to_value=1e308 if parameter.high is None else float(parameter.high))]
+    elif bounded and isinstance(parameter.default, int):
+        descriptor.integer_range = [IntegerRange(
+            from_value=-2**63 if parameter.low is None else int(parameter.low),
+            to_value=2**63 - 1 if parameter.high is None else int(parameter.high))]
+    return descriptor
+
+
+def _comment(text, width=104):
+    lines, line = [], '    #'
+    for word in text.split():
+        if len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = '    #'
+        line += f' {word}'
+    return [*lines, line]
+
+
+def _yaml_value(value):
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, list | tuple):
+        return '[' + ', '.join(_yaml_value(entry) for entry in value) + ']'
+    return repr(value)

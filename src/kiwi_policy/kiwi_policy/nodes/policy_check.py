@@ -1,0 +1,23 @@
+"""Whether a policy fits the executor, asked before an episode begins."""
+
+from kiwi_policy.core.executor import ExecutorError
+
+PERIOD_TOLERANCE = 0.01
+
+
+def check_policy(info, config):
+    """Raise ExecutorError, naming what to change, where a PolicyInfo does not fit an ExecutorConfig.
+
+    Args:
+        info: PolicyInfo message, or None where no policy runs.
+        config: the executor's settings.
+    """
+    if info is None:
+        raise ExecutorError('no policy: start policy_node and wait for policy_info')
+    names = tuple(info.names)
+    if names != tuple(config.names):
+        raise ExecutorError(f'the policy commands {names}, the robot has {tuple(config.names)}')
+    if config.resample or abs(info.period - config.period) <= PERIOD_TOLERANCE * config.period:
+        return
+    raise ExecutorError(f'the policy was trained at {1.0 / info.period:.2f} Hz, the executor runs at '
+                        f'{1.0 / config.period:.2f} Hz: set rate to match, or resample to true')

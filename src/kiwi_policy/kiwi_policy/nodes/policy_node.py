@@ -1,0 +1,205 @@
+"""Loads a LeRobot checkpoint and answers chunk requests from what the cameras and the joints show."""
+
+import secrets
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from geometry_msgs.msg import TwistStamped
+from kiwi_msgs.msg import ActionChunk, ChunkRequest, PolicyInfo
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, JointState
+
+from kiwi_policy.core import features
+from kiwi_policy.nodes import conversions, process, qos
+from kiwi_policy.nodes.chunk_maker import ChunkMaker
+from kiwi_policy.nodes.complaints import Complaints
+from kiwi_policy.nodes.history import HistoryRing, NotReady
+from kiwi_policy.nodes.pairing import StampPairing
+from kiwi_policy.nodes.parameters import ParameterError, declare
+from kiwi_policy.nodes.policy_parameters import TABLE
+from kiwi_policy.nodes.worker import NewestJobWorker
+
+NAME = 'policy_node'
+POLL = 0.05
+INFO_INTERVAL = 1.0
+
+
+@dataclass(frozen=True)
+class _Job:
+    request: ChunkRequest
+    received: float
+
+
+def load(parameters):
+    """The policy that the parameters name. Raises ValueError saying what is wrong with it."""
+    if not parameters.checkpoint:
+        raise ParameterError('parameter checkpoint is empty: name the folder of a LeRobot checkpoint')
+    from kiwi_policy.heads.info import check_action_steps
+    from kiwi_policy.heads.loader import load_policy
+
+    sampling = {'num_inference_steps': parameters.denoising_steps} if parameters.denoising_steps else {}
+    policy = load_policy(parameters.checkpoint, device=parameters.device,
+                         num_threads=parameters.torch_threads or None, **sampling)
+    check_action_steps(policy.info, override=parameters.allow_short_action_steps)
+    return policy
+
+
+def chunk_period(info, wanted):
+    """s between the rows of a chunk: the checkpoint's, or `wanted` where it does not say.
+
+    Raises:
+        ParameterError: neither says it, or they differ.
+    """
+    if info.period is None:
+        if not wanted:
+            raise ParameterError('the checkpoint does not say its dataset\'s rate: set parameter period (1 / fps, in s)')
+        return wanted
+    if wanted and abs(wanted - info.period) > 0.01 * info.period:
+        raise ParameterError(f'parameter period is {wanted} s, the checkpoint says {info.period:.5f} s: leave it at 0')
+    return info.period
+
+
+class PolicyNode(Node):
+    """ROS shell of a loaded policy.
+
+    Args:
+        load_policy: makes the policy from the declared parameters.
+    """
+
+    def __init__(self, load_policy=load):
+        super().__init__(NAME)
+        self.parameters = p = declare(self, TABLE)
+        self._policy = load_policy(p)
+        self._info = self._policy.info
+        if tuple(self._info.names) != features.NAMES:
+            raise ParameterError(f'the checkpoint commands {self._info.names}, LeKiwi has {features.NAMES}')
+        self._period = chunk_period(self._info, p.period)
+        self._maker = ChunkMaker(self._policy, p.sampling_seed)
+        self._maker.warm_up(p.warm_up)
+
+        self._run_id, self._chunk_id = secrets.randbits(63) | 1, 0
+        self._episode, self._info_sent = None, 0.0
+        self._ring = HistoryRing(self._info.cameras, self._period, self._info.n_obs_steps, p.max_image_age,
+                                 p.max_state_age, p.frozen_after)
+        self._arrival = threading.Condition()
+        self._pairs = StampPairing()
+        self._complaints = Complaints(self.get_logger().warning, self.get_logger().info)
+        self._worker = NewestJobWorker(self._answer, self._on_error, name='inference')
+
+        self._chunks = self.create_publisher(ActionChunk, 'action_chunk', qos.CHUNK)
+        self._infos = self.create_publisher(PolicyInfo, 'policy_info', qos.LATCHED)
+        self.create_subscription(JointState, 'joint_states', self._on_joints, qos.STATE)
+        self.create_subscription(TwistStamped, 'base_velocity', self._on_base, qos.STATE)
+        self.create_subscription(ChunkRequest, 'chunk_request', self._on_request, qos.REQUEST)
+        for camera in self._info.cameras:
+            self.create_subscription(CompressedImage, f'camera/{camera}/image_raw/compressed',
+                                     lambda message, camera=camera: self._on_image(camera, message), qos.CAMERA)
+        self._worker.start()
+        self._publish_info()
+        self._announce()
+
+    def close(self):
+        """End the inference thread."""
+        self._worker.close()
+
+    def _on_joints(self, message):
+        stamp = conversions.to_nanoseconds(message.header.stamp)
+        self._add_state(stamp, self._pairs.left(stamp, conversions.positions_of(message)))
+
+    def _on_base(self, message):
+        stamp = conversions.to_nanoseconds(message.header.stamp)
+        self._add_state(stamp, self._pairs.right(stamp, conversions.velocity_of(message)))
+
+    def _add_state(self, stamp, pair):
+        if pair is None:
+            return
+        with self._arrival:
+            self._ring.add_state(stamp, features.from_ros(*pair), time.monotonic())
+            self._arrival.notify()
+
+    def _on_image(self, camera, message):
+        with self._arrival:
+            self._ring.add_image(camera, bytes(message.data), time.monotonic())
+            self._arrival.notify()
+
+    def _on_request(self, message):
+        self._worker.submit(_Job(message, time.monotonic()))
+
+    # Inference thread.
+
+    def _answer(self, job):
+        request = job.request
+        if request.episode_id != self._episode:
+            self._episode = request.episode_id
+            with self._arrival:
+                self._ring.begin_episode(conversions.to_nanoseconds(request.header.stamp), job.received)
+        observation = self._observe(job)
+        if observation is None:
+            return
+        made = self._maker.make(observation, request.task or self.parameters.task)
+        self._chunk_id += 1
+        self._chunks.publish(conversions.chunk_message(
+            request, observation, made.actions, self._info, self._run_id, self._chunk_id, self._period,
+            made.evaluations, made.seconds))
+        now = time.monotonic()
+        self._complaints.recovered('chunks are made again', now)
+        if now - self._info_sent >= INFO_INTERVAL:
+            self._publish_info()
+
+    def _observe(self, job):
+        """The observation for a request, None where it does not come or a newer request waits."""
+        tick = conversions.to_nanoseconds(job.request.header.stamp)
+        deadline = job.received + self.parameters.wait_for_inputs
+        with self._arrival:
+            while True:
+                try:
+                    return self._ring.observe(tick, time.monotonic())
+                except NotReady as reason:
+                    if self._worker.waiting():
+                        return None
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        self._complaints.complain(f'no chunk: {reason}', time.monotonic())
+                        return None
+                self._arrival.wait(min(left, POLL))
+
+    def _on_error(self, _job, error):
+        self._complaints.complain(f'no chunk: {type(error).__name__}: {error}', time.monotonic())
+
+    def _publish_info(self):
+        latency = (self._maker.latency.percentile(50), self._maker.latency.percentile(95))
+        self._infos.publish(conversions.info_message(
+            self._info, self.parameters.checkpoint, self._run_id, self._period, latency, self._maker.evaluations,
+            self.get_clock().now().to_msg()))
+        self._info_sent = time.monotonic()
+
+    def _announce(self):
+        info, latency = self._info, self._maker.latency
+        for note in info.notes:
+            self.get_logger().info(note)
+        self.get_logger().info(
+            f'{info.head} {info.digest}: chunks of {info.horizon} rows every {1e3 * self._period:.1f} ms, cameras '
+            f'{", ".join(info.cameras) or "none"}, {self._maker.evaluations} evaluations, '
+            f'{1e3 * latency.percentile(50):.0f} ms a chunk (p95 {1e3 * latency.percentile(95):.0f} ms)')
+
+
+def main(args=None, load_policy=load):
+    """Run the node; returns the exit code."""
+    interrupt = process.start(args)
+    node = None
+    try:
+        node = PolicyNode(load_policy)
+        process.spin(node, interrupt)
+        return 0
+    except (ValueError, RuntimeError, OSError) as error:
+        return process.fail(NAME, error)
+    finally:
+        if node is not None:
+            node.close()
+        process.finish(node)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

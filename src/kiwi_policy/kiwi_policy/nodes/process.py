@@ -1,0 +1,76 @@
+"""The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
+
+import logging
+import signal
+import sys
+import threading
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+
+class Interrupt:
+    """Set by SIGINT and SIGTERM; `number` is the signal, 0 before."""
+
+    def __init__(self):
+        self.number = 0
+        self._event = threading.Event()
+
+    def install(self):
+        """Take over both signals. Call it in the main thread."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+        return self
+
+    def is_set(self):
+        """True after a signal."""
+        return self._event.is_set()
+
+    def wait(self, seconds):
+        """Sleep up to `seconds` s; returns True at once on a signal."""
+        return self._event.wait(seconds)
+
+    def trigger(self):
+        """As a signal would, without one."""
+        self._event.set()
+
+    def _handle(self, number, _frame):
+        self.number = number
+        self._event.set()
+
+
+def start(args=None):
+    """Initialise rclpy without its own signal handlers and return the `Interrupt`."""
+    logging.basicConfig(level=logging.WARNING, format='[%(levelname)s] %(name)s: %(message)s')
+    interrupt = Interrupt().install()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    return interrupt
+
+
+def spin(node, interrupt, executor=None):
+    """Spin until the interrupt is set or rclpy shuts down."""
+    executor = executor or SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok() and not interrupt.is_set():
+            executor.spin_once(timeout_sec=0.2)
+    except ExternalShutdownException:
+        pass
+    finally:
+        executor.remove_node(node)
+        executor.shutdown(timeout_sec=1.0)
+
+
+def fail(name, error):
+    """Print one line for an error that ends the process; returns the exit code."""
+    print(f'{name}: error: {error}', file=sys.stderr, flush=True)
+    return 1
+
+
+def finish(node):
+    """Destroy the node and shut rclpy down, whatever is left of them."""
+    if node is not None:
+        node.destroy_node()
+    if rclpy.ok():
+        rclpy.shutdown()

@@ -1,0 +1,19 @@
+"""Quality of service per topic, in one place."""
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(depth, reliable=True, latched=False):
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE)
+
+
+CAMERA = _profile(1, reliable=False)
+STATE = _profile(5)
+CHUNK = _profile(5)
+REQUEST = _profile(1)
+LATCHED = _profile(1, latched=True)
+STATUS = _profile(10)
+ACTION = _profile(60)

@@ -1,0 +1,33 @@
+"""Writes config/{policy,executor,rollout}.yaml from the parameter tables.
+
+    python -m kiwi_policy.nodes.write_config FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+from kiwi_policy.nodes import executor_parameters, policy_parameters, rollout_parameters
+from kiwi_policy.nodes.parameters import to_yaml
+
+FILES = {
+    'policy.yaml': ('Parameters of policy_node', policy_parameters.TABLE),
+    'executor.yaml': ('Parameters of chunk_executor_node', executor_parameters.TABLE),
+    'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
+}
+
+
+def texts():
+    """File name -> text of every parameter file."""
+    return {name: to_yaml(title, table) for name, (title, table) in FILES.items()}
+
+
+def main():
+    """Write the files into the folder named on the command line."""
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        raise SystemExit('usage: python -m kiwi_policy.nodes.write_config FOLDER')
+    for name, text in texts().items():
+        (Path(sys.argv[1]) / name).write_text(text)
+
+
+if __name__ == '__main__':
+    main()

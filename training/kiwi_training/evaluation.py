@@ -130,15 +130,20 @@ _worker = {}
 
 
 def _prepare(evaluation):
-    """Build policy and environment once per process."""
+    """Build policy and environment once per process; a failure surfaces with the first rollout."""
     os.environ.setdefault('MUJOCO_GL', 'egl')
-    policy = evaluation.make_policy(evaluation.checkpoint, evaluation.sampling)
+    _worker.clear()
     _worker['evaluation'] = evaluation
-    _worker['policy'] = policy
-    _worker['env'] = evaluation.make_env(evaluation.image_size, policy.info.cameras)
+    try:
+        _worker['policy'] = evaluation.make_policy(evaluation.checkpoint, evaluation.sampling)
+        _worker['env'] = evaluation.make_env(evaluation.image_size, _worker['policy'].info.cameras)
+    except Exception as error:
+        _worker['error'] = error
 
 
 def _run(index):
+    if 'error' in _worker:
+        raise _worker['error']
     evaluation = _worker['evaluation']
     seed, sampling_seed = evaluation.seeds[index]
     return run_rollout(_worker['env'], _worker['policy'], evaluation.settings, seed, sampling_seed)

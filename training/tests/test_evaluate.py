@@ -1,0 +1,189 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from evaluation_fakes import HORIZON, PERIOD, Track, Walker, make_broken, make_track, make_walker
+from kiwi_policy.core.executor import ExecutorConfig
+from kiwi_training import evaluate
+from kiwi_training.evaluation import Evaluation, run_all, summarize
+from kiwi_training.rollouts import RolloutSettings, run_rollout
+
+FREE = ExecutorConfig(ramp_speed=1e6)
+
+
+def settings(**changes):
+    executor = replace(FREE, **{name: changes.pop(name) for name in list(changes) if hasattr(FREE, name)})
+    return RolloutSettings(executor, **changes)
+
+
+def evaluation(tmp_path, jobs=1, count=6, fixed=False, make_policy=make_walker):
+    seeds = tuple((7 if fixed else i, i) for i in range(count))
+    return Evaluation(str(tmp_path), settings(), seeds, {}, (8, 8), jobs, make_policy, make_track)
+
+
+@pytest.mark.parametrize('mode', ['sync', 'latest', 'ensemble'])
+@pytest.mark.parametrize('latency', [0.0, 0.1])
+def test_a_policy_that_knows_the_way_succeeds_in_every_mode(mode, latency):
+    rollout = run_rollout(Track(), Walker(), settings(mode=mode, latency=latency), seed=3)
+    assert rollout.success
+    assert rollout.side in ('left', 'right')
+    assert len(rollout.actions) == len(rollout.takeover) == round(rollout.seconds / PERIOD)
+    assert rollout.evaluations == (10,) * len(rollout.inference_seconds)
+    assert rollout.status.rejected == 0
+
+
+def test_without_latency_every_tick_runs_a_row_and_nothing_is_skipped():
+    rollout = run_rollout(Track(), Walker(), settings(), seed=0)
+    status = rollout.status
+    assert (status.underruns, status.skipped, status.starved_seconds) == (0, 0, 0.0)
+    assert np.abs(np.diff(rollout.actions[:, 0])) == pytest.approx(1.0)
+    assert len(rollout.evaluations) == math.ceil(len(rollout.actions) / (HORIZON // 2))
+
+
+def test_latency_is_played_back():
+    rollout = run_rollout(Track(), Walker(), settings(latency=0.1, initial_latency=0.1), seed=0)
+    assert np.all(rollout.actions[:3, 0] == 0.0)
+    assert rollout.actions[3, 0] != 0.0
+    assert rollout.status.latency_p50 == pytest.approx(0.1)
+    assert rollout.status.skipped == 3 * len(rollout.evaluations)
+
+
+def test_measured_latency_is_the_time_inference_took():
+    slow = Walker(seconds=0.05)
+    rollout = run_rollout(Track(), slow, settings(latency='measured'), seed=0)
+    assert rollout.status.latency_p50 >= 0.05
+    assert np.all(rollout.actions[:2, 0] == 0.0)
+
+
+def test_a_policy_slower_than_its_chunk_starves_instead_of_running_stale_rows():
+    rollout = run_rollout(Track(), Walker(), settings(latency=1.0), seed=0)
+    assert rollout.outcome == 'not_lifted'
+    assert rollout.status.accepted == 0
+    assert rollout.status.reject_counts['too_old'] >= 5
+    assert np.all(rollout.actions == 0.0)
+
+
+def test_the_policy_sees_the_history_up_to_the_request_oldest_first():
+    walker = Walker(n_obs_steps=3)
+    run_rollout(Track(), walker, settings(latency=0.1, task='Go.'), seed=0)
+    ticks = [[observation['tick'] for observation in history] for history, _, _ in walker.calls]
+    assert ticks[0] == [0, 0, 0]
+    assert all(history == [history[-1] - 2, history[-1] - 1, history[-1]] for history in ticks[1:])
+    assert all(task == 'Go.' for _, task, _ in walker.calls)
+    assert walker.calls[0][2] is None
+    assert walker.calls[1][2].shape == (3, 9)
+
+
+@pytest.mark.parametrize('env, limit, outcome', [
+    (Track(), 12.0, 'success'),
+    (Track(post=20.0), 12.0, 'post_hit'),
+    (Track(goal=1e3), 1.0, 'timeout'),
+    (Track(goal=1e3), 0.01, 'not_lifted'),
+    (Track(goal=20.0, post=20.0), 12.0, 'post_hit'),
+])
+def test_the_outcome_names_the_failure(env, limit, outcome):
+    rollout = run_rollout(env, Walker(), settings(time_limit=limit), seed=0)
+    assert rollout.outcome == outcome
+    assert rollout.success == (outcome == 'success')
+
+
+def test_the_same_seeds_give_the_same_rollout_and_the_sampling_seed_matters():
+    first = run_rollout(Track(), Walker(), settings(), 1, 5)
+    again = run_rollout(Track(), Walker(), settings(), 1, 5)
+    np.testing.assert_array_equal(first.actions, again.actions)
+    sides = {run_rollout(Track(), Walker(), settings(), 1, seed).side for seed in range(8)}
+    assert sides == {'left', 'right'}
+
+
+def test_the_rollout_stops_short_at_nothing_it_should_not():
+    with pytest.raises(ValueError, match='latency'):
+        RolloutSettings(latency=-1.0)
+    with pytest.raises(ValueError, match='latency'):
+        RolloutSettings(latency=math.nan)
+    with pytest.raises(ValueError, match='time_limit'):
+        RolloutSettings(time_limit=0.0)
+
+
+def test_worker_processes_agree_with_a_single_one(tmp_path):
+    seen = []
+    alone = run_all(evaluation(tmp_path))
+    together = run_all(evaluation(tmp_path, jobs=2), seen.append)
+    assert len(seen) == 6
+    assert [rollout.seed for rollout in together] == list(range(6))
+    for one, other in zip(alone, together):
+        np.testing.assert_array_equal(one.actions, other.actions)
+
+
+def test_the_summary_counts():
+    rollouts = [run_rollout(Track(), Walker(), settings(), seed) for seed in range(4)]
+    rollouts.append(run_rollout(Track(post=20.0), Walker(), settings(), 4))
+    summary = summarize(rollouts)
+    assert (summary['rollouts'], summary['successes']) == (5, 4)
+    assert summary['failures'] == {'post_hit': 1}
+    assert summary['success_low'] < 0.8 < summary['success_high']
+    assert summary['evaluations_per_chunk'] == 10
+    assert sum(summary['sides'].values()) == 5
+    assert summary['left_share'] + summary['right_share'] == pytest.approx(1.0)
+    json.dumps(summary, allow_nan=False)
+
+
+def run_command(tmp_path, *options, make_policy=make_walker):
+    output = tmp_path / 'out' / 'eval.json'
+    arguments = evaluate.parse([str(tmp_path), '--output', str(output), '--jobs', '1', *options])
+    described = evaluate.evaluation_from(arguments, make_policy, make_track)
+    return evaluate.evaluate(described, arguments), output
+
+
+def test_the_command_prints_its_table_and_writes_its_json(tmp_path, capsys):
+    code, output = run_command(tmp_path, '--rollouts', '5', '--latency', '0.05', '--executor', 'ensemble')
+    assert code == 0
+    printed = capsys.readouterr().out
+    assert 'success                5/5  100.0 %' in printed
+    assert '50 ms' in printed
+    record = json.loads(output.read_text())
+    assert record['summary']['successes'] == 5
+    assert record['executor']['mode'] == 'ensemble'
+    assert [rollout['seed'] for rollout in record['rollouts']] == list(range(100000, 100005))
+
+
+def test_a_fixed_start_varies_the_sampling_only(tmp_path, capsys):
+    _, output = run_command(tmp_path, '--fixed-start', '--seed', '9', '--rollouts', '12')
+    record = json.loads(output.read_text())
+    assert {rollout['seed'] for rollout in record['rollouts']} == {9}
+    assert [rollout['sampling_seed'] for rollout in record['rollouts']] == list(range(12))
+    assert {rollout['side'] for rollout in record['rollouts']} == {'left', 'right'}
+    assert 'from one start' in capsys.readouterr().out
+
+
+def test_sampling_overrides_reach_the_policy(tmp_path):
+    arguments = evaluate.parse([str(tmp_path), '--sampling', 'steps=4', '--sampling', 'solver=heun',
+                                '--sampling', 'scale=0.5'])
+    described = evaluate.evaluation_from(arguments)
+    assert described.sampling == {'steps': 4, 'solver': 'heun', 'scale': 0.5}
+
+
+def test_defaults_of_the_command():
+    arguments = evaluate.parse(['folder'])
+    assert len(evaluate.evaluation_from(arguments).seeds) == 200
+    arguments = evaluate.parse(['folder', '--fixed-start'])
+    assert len(evaluate.evaluation_from(arguments).seeds) == 50
+
+
+def test_mistakes_are_named(tmp_path, capsys):
+    assert evaluate.main([str(tmp_path / 'nowhere')]) == 2
+    assert 'model.safetensors' in capsys.readouterr().err
+    assert evaluate.main([str(tmp_path), '--latency', '-1']) == 2
+    assert 'latency' in capsys.readouterr().err
+    assert evaluate.main([str(tmp_path), '--rollouts', '0']) == 2
+    assert '--rollouts' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        evaluate.parse([str(tmp_path), '--latency', 'soon'])
+    assert 'measured' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_a_policy_that_cannot_be_built_is_reported(tmp_path, jobs):
+    with pytest.raises(ValueError, match='nothing in'):
+        run_all(evaluation(tmp_path, jobs, make_policy=make_broken))

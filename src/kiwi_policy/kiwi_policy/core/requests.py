@@ -38,14 +38,15 @@ class RequestBook:
         return request_id
 
     def answer(self, stamp, now, tolerance):
-        """A chunk for the request at `stamp` came at `now`: it and older requests are done."""
-        if not any(abs(asked - stamp) <= tolerance for asked in self._open):
-            return
-        while self._open:
+        """A chunk made from the state at `stamp` came at `now`: it answers every request up to then.
+
+        The policy may have waited for images and seen a later state than the request's.
+        """
+        asked = None
+        while self._open and self._open[0] <= stamp + tolerance:
             asked = self._open.popleft()
-            if abs(asked - stamp) <= tolerance:
-                self._latency.add(now - asked)
-                return
+        if asked is not None:
+            self._latency.add(now - asked)
 
     def mean_interval(self):
         """Mean s between the last requests, 0 before the second."""

@@ -106,7 +106,12 @@ class PolicyNode(Node):
 
     def _on_joints(self, message):
         stamp = conversions.to_nanoseconds(message.header.stamp)
-        self._add_state(stamp, self._pairs.left(stamp, conversions.positions_of(message)))
+        try:
+            positions = conversions.positions_of(message)
+        except ValueError as error:
+            self._complaints.complain(str(error), time.monotonic())
+            return
+        self._add_state(stamp, self._pairs.left(stamp, positions))
 
     def _on_base(self, message):
         stamp = conversions.to_nanoseconds(message.header.stamp)

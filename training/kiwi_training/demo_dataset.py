@@ -82,10 +82,12 @@ class DemoWriter:
 
     def __init__(self, repo_id, root, options, seed, image_size, video=True, codec='h264', resume=False):
         import av
+        import datasets
         from lerobot.configs.video import RGBEncoderConfig
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
         av.logging.set_libav_level(av.logging.ERROR)
+        datasets.disable_progress_bars()
         self.root = Path(root)
         encoder = RGBEncoderConfig(vcodec=codec, **_tuning(codec))
         streaming = {

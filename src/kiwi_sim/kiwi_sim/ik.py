@@ -60,3 +60,9 @@ class ArmIK:
             step *= min(1.0, self.max_step / max(np.abs(step).max(), 1e-12))
             data.qpos[self._qpos] = np.clip(data.qpos[self._qpos] + step, self._low, self._high)
         return data.qpos[self._qpos].copy()
+
+    def tip_at(self, joints):
+        """Where joint angles (4,) in rad put the fingertips: (3,) in the base frame, m."""
+        self._data.qpos[self._qpos] = joints
+        mujoco.mj_kinematics(self._model, self._data)
+        return self._data.site_xpos[self._tip].copy()

@@ -102,7 +102,7 @@ def summarize(rollouts):
         'smoothness': _mean([rollout.smoothness for rollout in rollouts]),
         'smoothness_successes': _mean([rollout.smoothness for rollout in rollouts if rollout.success]),
         'seam_ratio': metrics.seam_ratio([(rollout.actions, rollout.takeover) for rollout in rollouts]),
-        'chunks': len(evaluations), 'evaluations_per_chunk': _mean(evaluations),
+        'chunks': len(latencies), 'evaluations_per_chunk': _mean(evaluations),
         'latency_p50': p50, 'latency_p95': p95,
         'sides': {name: sides.count(name) for name in ('left', 'right', 'none')},
         'left_share': shares[0], 'right_share': shares[1], 'side_entropy': metrics.side_entropy(sides),
@@ -120,7 +120,7 @@ def rollout_record(rollout):
     return _jsonable({
         'seed': rollout.seed, 'sampling_seed': rollout.sampling_seed, 'success': rollout.success,
         'outcome': rollout.outcome, 'seconds': rollout.seconds, 'side': rollout.side,
-        'smoothness': rollout.smoothness, 'chunks': len(rollout.evaluations),
+        'smoothness': rollout.smoothness, 'chunks': len(rollout.inference_seconds),
         'evaluations_per_chunk': _mean(rollout.evaluations), 'underruns': rollout.status.underruns,
         'skipped': rollout.status.skipped, 'clamped': rollout.status.clamped, 'dissents': rollout.status.dissents,
     })

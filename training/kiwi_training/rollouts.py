@@ -26,7 +26,10 @@ class Policy(Protocol):
     info: object
 
     def predict(self, history, task='', rng=None, prefix=None):
-        """Chunk for a history of observations, oldest first; has .actions (H, 9) and .evaluations."""
+        """Chunk for a history of observations, oldest first; has .actions (H, 9) and .evaluations.
+
+        `rng` is an int seed; `prefix` (K, 9) holds rows already committed, or None.
+        """
 
 
 class Env(Protocol):
@@ -74,7 +77,7 @@ class Rollout:
         actions: (T, 9) executed actions.
         takeover: (T,) bool, True on the first tick of a new chunk.
         inference_seconds: wall-clock s per chunk.
-        evaluations: counted network evaluations per chunk.
+        evaluations: counted network evaluations per chunk, empty where the policy has no counter.
         status: the executor's final `Status`.
     """
 
@@ -198,13 +201,15 @@ class _Worker:
     def _infer(self, request, history):
         prefix = request.committed if len(request.committed) else None
         began = time.perf_counter()
-        prediction = self._policy.predict(history, self._settings.task, rng=self._rng, prefix=prefix)
+        seed = int(self._rng.integers(2**62))
+        prediction = self._policy.predict(history, self._settings.task, rng=seed, prefix=prefix)
         took = time.perf_counter() - began
         self.inference_seconds.append(took)
-        self.evaluations.append(int(prediction.evaluations))
+        if prediction.evaluations is not None:
+            self.evaluations.append(int(prediction.evaluations))
         delay = took if self._settings.latency == MEASURED else self._settings.latency
         self._free_at = max(request.stamp, self._free_at) + delay
         info = self._policy.info
         chunk = Chunk(request.stamp, info.period or self._period, prediction.actions, tuple(info.names), 1,
-                      len(self.evaluations), request.episode_id)
+                      len(self.inference_seconds), request.episode_id)
         return self._free_at, chunk

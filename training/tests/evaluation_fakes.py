@@ -34,7 +34,7 @@ class Walker:
         self.calls.append((history, task, prefix))
         time.sleep(self._seconds)
         pan = float(history[-1]['observation.state'][0])
-        way = np.sign(pan) if abs(pan) > 0.5 else rng.choice([-1.0, 1.0])
+        way = np.sign(pan) if abs(pan) > 0.5 else np.random.default_rng(rng).choice([-1.0, 1.0])
         actions = np.zeros((HORIZON, DIM))
         actions[:, 0] = pan + way * np.arange(1, HORIZON + 1)
         return Prediction(actions.astype(np.float32), 10)

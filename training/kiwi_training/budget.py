@@ -7,6 +7,7 @@ the elapsed fraction of the time: the schedule ends with the budget even if the 
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 from torch.optim import Optimizer
@@ -36,6 +37,9 @@ class StepBudget:
     def elapsed(self) -> float:
         return 0.0
 
+    def expected(self, step: int) -> int:
+        return self.steps
+
     def position(self, step: int) -> int:
         """Place of the step after `step` steps on a schedule of `total` steps."""
         return step
@@ -51,8 +55,8 @@ class TimeBudget:
 
     seconds: float
     total: int | None = None
-    clock: callable = time.monotonic
-    _before: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _before: float = field(default=0.0, init=False)
     _start: float = field(default=0.0, init=False)
     _first_step: int = field(default=0, init=False)
 
@@ -66,12 +70,19 @@ class TimeBudget:
     def spent(self, step: int) -> bool:
         return self.elapsed() >= self.seconds
 
+    def expected(self, step: int) -> int | None:
+        """Steps in all at the speed so far; None before it is known."""
+        done, here = step - self._first_step, self.clock() - self._start
+        if done == 0 or done < MEASURED_STEPS and here < MEASURED_FRACTION * self.seconds:
+            return self.total
+        return step + max(0, round((self.seconds - self.elapsed()) * done / here))
+
     def position(self, step: int) -> int:
-        done, here = step - self._first_step, self.elapsed() - self._before
+        """Place of the step after `step` steps on a schedule of `total` steps."""
         if self.total is None:
-            if done < MEASURED_STEPS and here < MEASURED_FRACTION * self.seconds or done == 0:
-                return step
-            self.total = step + max(1, round((self.seconds - self.elapsed()) * done / here))
+            self.total = self.expected(step)
+        if self.total is None:
+            return step
         return min(self.total - 1, int(self.total * self.elapsed() / self.seconds))
 
 
@@ -79,14 +90,14 @@ class LrSchedule:
     """Sets the learning rate from the budget's position.
 
     Args:
-        optimizer: its learning rates at the start are the peak.
+        optimizer: each of its groups holds the peak rate as `initial_lr`.
         config: LRSchedulerConfig of the policy, or None for a constant rate.
         budget: StepBudget or TimeBudget.
     """
 
     def __init__(self, optimizer: Optimizer, config, budget):
         self._optimizer, self._config, self._budget = optimizer, config, budget
-        self._peaks = [group.get('initial_lr', group['lr']) for group in optimizer.param_groups]
+        self._peaks = [group['initial_lr'] for group in optimizer.param_groups]
         self._built_for = 0
         self.scheduler: LambdaLR | None = None
 

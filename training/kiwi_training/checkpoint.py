@@ -8,9 +8,11 @@
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from lerobot.common.train_utils import get_step_checkpoint_dir, save_checkpoint
 from lerobot.optim.optimizers import load_optimizer_state
 from lerobot.utils.random_utils import load_rng_state
@@ -48,7 +50,8 @@ def write_checkpoint(options: TrainOptions, progress: Progress, train_config, po
         save_model(policy, str(partial / STATE / RAW))
     with _averaged(ema):
         save_checkpoint(partial, progress.step, train_config, policy, optimizer, schedule.scheduler,
-                        *processors, num_processes=process_count, batch_size=options.batch_size)
+                        *processors, num_processes=process_count, batch_size=options.batch_size,
+                        optim_state_dict=_contiguous(optimizer.state_dict()))
     options.save(partial / STATE / OPTIONS)
     (partial / STATE / PROGRESS).write_text(json.dumps(progress.__dict__))
     if folder.exists():
@@ -84,9 +87,24 @@ def restore(folder: Path, policy, optimizer) -> None:
     if (state / RAW).is_file():
         load_model(policy, str(state / RAW), device=str(policy.config.device))
     load_optimizer_state(optimizer, state)
+    _lay_out_like_weights(optimizer)
     load_rng_state(state)
 
 
+def _contiguous(state: dict) -> dict:
+    """The optimizer's state with plain memory layout, which safetensors asks for."""
+    values = {number: {key: value.contiguous() if isinstance(value, torch.Tensor) else value
+                       for key, value in entry.items()} for number, entry in state['state'].items()}
+    return state | {'state': values}
+
+
+def _lay_out_like_weights(optimizer) -> None:
+    """Gives loaded moments the memory layout of their weights, which fused kernels rely on."""
+    for weight, entry in optimizer.state.items():
+        for key, value in entry.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                entry[key] = torch.empty_like(weight).copy_(value)
+
+
 def _averaged(ema):
-    from contextlib import nullcontext
     return nullcontext() if ema is None else ema.applied()

@@ -13,7 +13,9 @@ import av
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
+import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from kiwi_training.dataset_source import DatasetError
 
@@ -120,6 +122,12 @@ def _decode_video(path: Path, times: np.ndarray, indices: np.ndarray, size, writ
 
 
 def _chw(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    if size is not None and image.shape[:2] != size:
-        image = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    return image.transpose(2, 0, 1)
+    """(height, width, 3) -> (3, height, width), resized by antialiased bilinear interpolation.
+
+    That is how our heads resize the images they are given, so a policy trained on resized frames
+    sees the same at run time.
+    """
+    if size is None or image.shape[:2] == size:
+        return image.transpose(2, 0, 1)
+    stored = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    return F.interpolate(stored, size=size, mode='bilinear', antialias=True, align_corners=False)[0].numpy()

@@ -12,6 +12,7 @@ from lerobot.datasets.feature_utils import get_delta_indices
 from lerobot.policies.factory import get_policy_class
 from lerobot.utils.constants import IMAGENET_STATS
 
+from kiwi_training.dataset_source import camera_shapes
 from kiwi_training.options import TrainOptions
 from kiwi_training.overrides import SettingError, parse_config, split_settings, suggestion
 
@@ -122,6 +123,18 @@ def _scheduler(options: TrainOptions, policy, settings: list):
     if options.schedule == 'cosine':
         return CosineSchedule()
     return _changed(policy.get_scheduler_preset(), settings, 'scheduler')
+
+
+def natural_size(policy: PreTrainedConfig, meta) -> tuple[int, int] | None:
+    """The (height, width) our heads resize images to, None where nothing is gained by caching that.
+
+    Heads that scale images themselves would do it anyway, at each step and from a larger cache.
+    """
+    size = getattr(policy, 'image_size', None)
+    if not takes_uint8_images(policy) or size is None:
+        return None
+    stored = {shape[:2] for shape in camera_shapes(meta).values()}
+    return None if stored <= {tuple(size)} else tuple(size)
 
 
 def set_image_size(meta, size: tuple[int, int] | None) -> None:

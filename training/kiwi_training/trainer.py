@@ -31,6 +31,7 @@ from kiwi_training.policy_setup import (
     delta_indices,
     make_presets,
     make_recipe,
+    natural_size,
     register_policies,
     set_image_size,
     set_imagenet_stats,
@@ -72,16 +73,16 @@ class Trainer:
         self.accelerator = _accelerator(options, recipe.policy)
         self._quiet = not self.accelerator.is_main_process
         with self.accelerator.main_process_first():
-            cache = load_frames(meta, Path(options.cache_dir) if options.cache_dir else None, options.resize,
-                                say=self._say)
-        set_image_size(meta, options.resize)
+            size = options.resize or natural_size(recipe.policy, meta)
+            cache = load_frames(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
+        set_image_size(meta, size)
         if options.imagenet_stats:
             set_imagenet_stats(meta)
         set_seed(options.seed, accelerator=self.accelerator)
         self.policy = make_policy(recipe.policy, ds_meta=meta)
         recipe.policy.pretrained_path = None
         self.processors = make_pre_post_processors(recipe.policy, dataset_stats=meta.stats, dataset_meta=meta)
-        self.optimizer = _fused(recipe.optimizer.build(self.policy.get_optim_params()))
+        self.optimizer = _prepared_optimizer(recipe.optimizer.build(self.policy.get_optim_params()))
         self.grad_clip_norm = recipe.optimizer.grad_clip_norm
         self._as_float = not takes_uint8_images(recipe.policy)
         self.train_episodes, self.held_episodes = split_episodes(meta, options.val_split)
@@ -108,9 +109,12 @@ class Trainer:
         options, output, step = self.options, Path(self.options.output), self.progress.step
         output.mkdir(parents=True, exist_ok=True)
         log = RunLog(output, step)
+        self.budget.begin(step, self.progress.elapsed)
+        if self.budget.spent(step):
+            raise ValueError(f'{output} has used up its budget ({self._budget_text()}) at step {step}: '
+                             'train on with --resume and a larger --steps or --minutes')
         batches = prefetched(self._reader.read(frames) for frames in self._order.batches_from(step))
         self.model.train()
-        self.budget.begin(step, self.progress.elapsed)
         saved, saved_at = None, time.monotonic()
         means: dict[str, float] = {}
         val_loss = None
@@ -124,7 +128,7 @@ class Trainer:
                 if self.ema is not None:
                     self.ema.update(step)
                 log.add(**numbers)
-                bar.total = self.budget.total
+                bar.total = self.budget.expected(step)
                 bar.update()
                 if step % options.log_every == 0 and not self._quiet:
                     means = log.write_means(step)
@@ -138,7 +142,7 @@ class Trainer:
             finished = not stop
             if not self._quiet:
                 means = log.write_means(step) or means
-            if self._validation and finished and step:
+            if self._validation and finished and step % options.val_every:
                 val_loss = self._validate(step, log)
             if saved is None or saved.name != _name(self, step):
                 saved = self._save(step)
@@ -209,6 +213,9 @@ class Trainer:
         torch.distributed.broadcast(flag, src=0)
         return bool(flag.item())
 
+    def _budget_text(self) -> str:
+        return f'{self.options.steps} steps' if self.options.steps else f'{self.options.minutes:g} minutes'
+
     def _say(self, text: str) -> None:
         if not self._quiet:
             print(text, flush=True)
@@ -216,12 +223,11 @@ class Trainer:
     def _describe(self, meta) -> None:
         options = self.options
         weights = sum(parameter.numel() for parameter in self.policy.parameters())
-        budget = f'{options.steps} steps' if options.steps else f'{options.minutes:g} minutes'
         self._say(f'{self.policy.name}: {weights / 1e6:.2f} M weights, {self.accelerator.mixed_precision} mixed '
                   f'precision on {self.accelerator.device}, {torch.get_num_threads()} threads')
         self._say(f'{meta.repo_id}: {len(self.train_episodes)} episodes to train on ({len(self._order)} frames), '
                   f'{len(self.held_episodes)} held out; {meta.fps} frames per second')
-        self._say(f'{budget}, batch {options.batch_size} x {self.accelerator.num_processes}, seed {options.seed}, '
+        self._say(f'{self._budget_text()}, batch {options.batch_size} x {self.accelerator.num_processes}, seed {options.seed}, '
                   f'output {options.output}' + (f', from step {self.progress.step}' if self.progress.step else ''))
 
 
@@ -234,8 +240,10 @@ def _accelerator(options: TrainOptions, policy: PreTrainedConfig) -> Accelerator
                        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
 
 
-def _fused(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Lets Adam update all weights in one kernel where there is one."""
+def _prepared_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Notes the peak rates, and lets Adam update all weights in one kernel where there is one."""
+    for group in optimizer.param_groups:
+        group['initial_lr'] = group['lr']
     if isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
         for group in optimizer.param_groups:
             if all(parameter.device.type in ('cpu', 'cuda') for parameter in group['params']):
@@ -246,7 +254,7 @@ def _fused(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
 def _train_config(options: TrainOptions, recipe: Recipe, meta) -> TrainPipelineConfig:
     """The run as LeRobot would describe it; saved beside the weights."""
     dataset = DatasetConfig(repo_id=meta.repo_id, root=str(meta.root), eval_split=options.val_split,
-                            use_imagenet_stats=options.imagenet_stats)
+                            use_imagenet_stats=options.imagenet_stats, video_backend='pyav')
     config = TrainPipelineConfig(
         dataset=dataset, policy=recipe.policy, output_dir=Path(options.output), job_name=options.policy,
         seed=options.seed, batch_size=options.batch_size, steps=options.steps or 1, optimizer=recipe.optimizer)

@@ -58,12 +58,16 @@ class ServoBus:
         if self._thread is not None:
             raise RuntimeError(f'the servo bus already runs on {self.path}')
         self._master, self._slave = pty.openpty()
+        self._wake_read, self._wake_write = os.pipe()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        self._wake_read, self._wake_write = os.pipe()
         self.path = os.ttyname(self._slave)
-        if self._link is not None:
-            self._link.point_to(self.path)
+        try:
+            if self._link is not None:
+                self._link.point_to(self.path)
+        except OSError:
+            self._close()
+            raise
         self._thread = threading.Thread(target=self._serve, name='servo-bus', daemon=True)
         self._thread.start()
         return self.path
@@ -76,7 +80,10 @@ class ServoBus:
         self._thread.join()
         self._thread = None
         if self._link is not None:
-            self._link.remove(self.path)
+            self._link.remove()
+        self._close()
+
+    def _close(self):
         for descriptor in (self._master, self._slave, self._wake_read, self._wake_write):
             os.close(descriptor)
         self.path = None

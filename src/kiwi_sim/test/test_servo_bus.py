@@ -147,15 +147,35 @@ def test_stopping_looks_like_an_unplugged_adapter_and_the_link_goes(tmp_path):
     bus.stop()
 
 
-def test_a_link_is_neither_laid_over_a_file_nor_taken_from_a_successor(tmp_path):
+def test_a_link_is_not_laid_over_a_file(tmp_path):
     (tmp_path / 'file').write_text('mine')
     with pytest.raises(FileExistsError, match='choose another port_link'):
         PortLink(tmp_path / 'file')
-    link = PortLink(tmp_path / 'link')
+
+
+def test_a_link_has_one_keeper_and_a_stale_one_is_replaced(tmp_path):
+    path = tmp_path / 'link'
+    path.symlink_to('/dev/pts/99')
+    link, rival = PortLink(path), PortLink(path)
     link.point_to('/dev/pts/1')
     link.point_to('/dev/pts/2')
-    link.remove('/dev/pts/1')
-    assert os.readlink(tmp_path / 'link') == '/dev/pts/2'
+    with pytest.raises(FileExistsError, match='another simulation serves'):
+        rival.point_to('/dev/pts/3')
+    rival.remove()
+    assert os.readlink(path) == '/dev/pts/2'
+    link.remove()
+    assert list(tmp_path.iterdir()) == []
+    rival.point_to('/dev/pts/3')
+    assert os.readlink(path) == '/dev/pts/3'
+    rival.remove()
+
+
+def test_a_bus_whose_link_is_taken_opens_nothing(tmp_path):
+    with ServoBus(IdealServos(), link=tmp_path / 'link'):
+        before = len(os.listdir('/proc/self/fd'))
+        with pytest.raises(FileExistsError):
+            ServoBus(IdealServos(), link=tmp_path / 'link').start()
+        assert len(os.listdir('/proc/self/fd')) == before
 
 
 def test_the_default_link_differs_by_domain(monkeypatch, tmp_path):

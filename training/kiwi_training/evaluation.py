@@ -23,7 +23,7 @@ class Evaluation:
         image_size: (height, width) rendered for the policy.
         jobs: worker processes.
         make_policy: called with (checkpoint, sampling); builds the policy in each worker.
-        make_env: called with (image_size, cameras); builds the environment in each worker.
+        make_env: called with (image_size, policy.info); builds the environment in each worker.
     """
 
     checkpoint: str
@@ -42,10 +42,13 @@ def load_checkpoint(checkpoint, sampling):
     return load_policy(checkpoint, device='cpu', num_threads=1, **sampling)
 
 
-def make_fork_env(image_size, cameras):
-    """The simulated task, rendering the cameras the policy reads."""
+def make_fork_env(image_size, info):
+    """The simulated task, rendering the cameras the policy reads, as seldom as its history allows."""
     from kiwi_sim.env import ForkEnv
-    return ForkEnv(image_size=image_size, cameras=tuple(cameras))
+
+    from kiwi_training.frugal_env import FrugalForkEnv
+    kind = FrugalForkEnv if info.n_obs_steps == 1 else ForkEnv
+    return kind(image_size=image_size, cameras=tuple(info.cameras))
 
 
 def run_all(evaluation, progress=None):
@@ -136,7 +139,7 @@ def _prepare(evaluation):
     _worker['evaluation'] = evaluation
     try:
         _worker['policy'] = evaluation.make_policy(evaluation.checkpoint, evaluation.sampling)
-        _worker['env'] = evaluation.make_env(evaluation.image_size, _worker['policy'].info.cameras)
+        _worker['env'] = evaluation.make_env(evaluation.image_size, _worker['policy'].info)
     except Exception as error:
         _worker['error'] = error
 

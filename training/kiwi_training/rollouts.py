@@ -41,6 +41,9 @@ class Env(Protocol):
     def step(self, action):
         """Returns observation, reward, terminated, truncated, info."""
 
+    # An environment may also have complete(observation), which adds to the newest observation what is
+    # costly to make (pictures): it is called only for the observation that a chunk is made from.
+
 
 @dataclass(frozen=True)
 class RolloutSettings:
@@ -124,6 +127,7 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
     executor.set_policy(traits(policy.info))
     worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period)
     executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
+    complete = getattr(env, 'complete', None)
     actions, takeover = [], []
     outcome = None
     for tick in range(math.ceil(settings.time_limit / period - 1e-9)):
@@ -132,7 +136,7 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
         worker.deliver(executor, now)
         request = executor.request(now)
         if request is not None:
-            worker.ask(request)
+            worker.ask(request, complete)
             worker.deliver(executor, now)
         command = executor.step(now, observation['observation.state'])
         if executor.state is State.FAULT:
@@ -181,8 +185,10 @@ class _Worker:
             self._history.extend([observation] * self._history.maxlen)
         self._history.append(observation)
 
-    def ask(self, request):
-        """Take a request; it replaces one that still waits."""
+    def ask(self, request, complete=None):
+        """Take a request made at this tick; it replaces one that still waits."""
+        if complete is not None:
+            self._history[-1] = complete(self._history[-1])
         self._waiting = (request, list(self._history))
 
     def deliver(self, executor, now):

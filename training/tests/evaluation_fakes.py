@@ -74,7 +74,7 @@ def make_walker(checkpoint, sampling):
     return Walker(**sampling)
 
 
-def make_track(image_size, cameras):
+def make_track(image_size, info):
     return Track()
 
 

@@ -13,6 +13,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (f'share/{package_name}', ['package.xml']),
         (f'share/{package_name}/config', sorted(glob('config/*'))),
+        (f'share/{package_name}/calibration', ['kiwi_sim/data/lekiwi_sim.json']),
     ],
     install_requires=['setuptools'],
     extras_require={'test': ['pytest']},

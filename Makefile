@@ -1,0 +1,45 @@
+# kiwi: `make pickplace` and `make test` set up everything they need. `make help` lists the rest.
+
+SHELL := /bin/bash
+ROLLOUTS ?= 5
+ARGS ?=
+run := scripts/with_env.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build pickplace test demos train eval shell lock clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval).'
+	@echo 'make pickplace ARGS=--show-args lists the arguments of the closed loop.'
+
+setup:  ## Set up: system packages, virtual environment, workspace
+	@$(run) true
+	@echo 'kiwi: ready'
+
+build: setup  ## The same; rebuilds what changed in the workspace
+
+pickplace:  ## Run the closed loop: ROLLOUTS=5 pick-and-place rollouts
+	@$(run) scripts/pickplace.sh rollouts:=$(ROLLOUTS) $(if $(SEED),seed:=$(SEED)) $(ARGS)
+
+test:  ## Run all tests
+	@$(run) scripts/test.sh
+
+demos:  ## Record demonstrations in simulation (kiwi-demos)
+	@$(run) kiwi-demos $(ARGS)
+
+train:  ## Train a head on a dataset (kiwi-train)
+	@$(run) kiwi-train $(ARGS)
+
+eval:  ## Evaluate a checkpoint in simulated time (kiwi-eval)
+	@$(run) kiwi-eval $(ARGS)
+
+shell:  ## A shell in kiwi's environment, for ros2-free work: python, colcon, kiwi-train ...
+	@$(run) bash
+
+lock:  ## Choose the versions of requirements/constraints.txt anew
+	@scripts/lock.sh
+
+clean:  ## Remove the built workspace; the virtual environment stays
+	rm -rf build install log

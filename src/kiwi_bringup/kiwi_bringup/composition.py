@@ -1,0 +1,102 @@
+"""The system: which processes there are, in start order, with what parameters, and what their end means."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kiwi_bringup.arguments import ArgumentError
+from kiwi_bringup.process import OnExit, Process, Value, node_command
+
+Locate = Callable[[str], Path]  # package name -> its install prefix
+
+
+def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tuple[Process, ...]:
+    """The processes in start order. Each waits by itself for what it needs of the others.
+
+    The executor and whoever asks it to move stop first, so that the safe stop still finds the bus.
+
+    Args:
+        arguments: values of all `ARGUMENTS`.
+        locate: finds a package's install prefix.
+        bus_link: where the simulation puts the link to its servo bus.
+
+    Raises:
+        ArgumentError: an argument that is missing, no number, or names a file that is not there.
+    """
+    simulated = arguments['sim'] == 'true'
+    share = locate('kiwi_policy') / 'share' / 'kiwi_policy'
+    config = existing_folder('config', arguments['config']) if arguments['config'] else share / 'config'
+
+    def node(package: str, name: str, file: str | None, parameters: Mapping[str, Value], **traits) -> Process:
+        command = node_command(
+            locate(package) / 'lib' / package / name,
+            arguments['namespace'],
+            config / file if file else None,
+            parameters,
+        )
+        return Process(name, command, **traits)
+
+    policy = node('kiwi_policy', 'policy_node', 'policy.yaml', {
+        'checkpoint': str(checkpoint(arguments, share)),
+        'device': arguments['device'],
+        'task': arguments['task'],
+    }, on_exit=OnExit.RESPAWN, stop_stage=1)
+    executor = node('kiwi_policy', 'chunk_executor_node', 'executor.yaml', {
+        **robot(arguments, locate, bus_link),
+        'mode': arguments['mode'],
+    }, on_exit=OnExit.FAILS)
+    rollout = node('kiwi_policy', 'rollout_node', 'rollout.yaml', {
+        'sim': simulated,
+        'rollouts': number('rollouts', arguments, int),
+        'seed': number('seed', arguments, int),
+        'time_limit': number('time_limit', arguments, float),
+        'task': arguments['task'],
+        'output_dir': str(Path(arguments['output_dir']).absolute()),
+    }, on_exit=OnExit.ENDS, prefixed=False)
+    if not simulated:
+        return policy, executor, rollout
+    world = node('kiwi_sim', 'sim_node', None, {'port_link': str(bus_link)}, on_exit=OnExit.FAILS, stop_stage=1)
+    return world, policy, executor, rollout
+
+
+def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:
+    """The checkpoint folder that `checkpoint` or `head` names."""
+    if arguments['checkpoint']:
+        return existing_folder('checkpoint', arguments['checkpoint'])
+    folder = share / 'checkpoints' / arguments['head']
+    if not arguments['head'] or not folder.is_dir():
+        known = sorted(path.name for path in (share / 'checkpoints').glob('*') if path.is_dir())
+        raise ArgumentError(f'head is {arguments["head"]!r}; the checkpoints that ship are {", ".join(known) or "none"}')
+    return folder
+
+
+def robot(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> dict[str, Value]:
+    """The executor's parameters that say which robot it drives."""
+    port, calibration = arguments['robot_port'], arguments['calibration']
+    if arguments['sim'] == 'true':
+        port = port or str(bus_link)
+        calibration = calibration or str(locate('kiwi_sim') / 'share' / 'kiwi_sim' / 'calibration' / 'lekiwi_sim.json')
+    for name, value in (('robot_port', port), ('calibration', calibration)):
+        if not value:
+            raise ArgumentError(f'sim:=false needs {name}:=...')
+    if not Path(calibration).is_file():
+        raise ArgumentError(f'calibration {calibration!r} is no file')
+    return {'robot_port': port, 'calibration': str(Path(calibration).absolute())}
+
+
+def existing_folder(name: str, value: str) -> Path:
+    """The absolute path of a folder that is there. Raises ArgumentError."""
+    path = Path(value).expanduser().absolute()
+    if not path.is_dir():
+        raise ArgumentError(f'{name} is {value!r}, which is no folder')
+    return path
+
+
+def number(name: str, arguments: Mapping[str, str], kind: type) -> int | float:
+    """The argument as a number of that kind, at least 0. Raises ArgumentError."""
+    try:
+        value = kind(arguments[name])
+    except ValueError:
+        value = -1
+    if not 0 <= value < float('inf'):
+        raise ArgumentError(f'{name} is {arguments[name]!r}; it is a number of at least 0')
+    return value

@@ -171,6 +171,7 @@ class ChunkExecutorNode(LifecycleNode):
             self._core.begin(request.episode_id, measured, now)
             self._loop.jitter.clear()
             self._loop.cycle.clear()
+            self._board.renew()
             self._task = request.task
 
         response.success, response.message = self._ask(begin, f'episode {request.episode_id!r} begun')
@@ -268,9 +269,11 @@ def main(args=None, make_hardware=lekiwi):
         if node.parameters.autostart:
             autostart(node, interrupt)
         node.create_timer(0.5, node.check_alive)
-        process.spin(node, interrupt)
+        process.spin(node, interrupt.is_set)
         return 0
-    except (ParameterError, HardwareError, RuntimeError) as error:
+    except ParameterError as error:
+        return process.fail(NAME, error, process.MISCONFIGURED)
+    except (HardwareError, RuntimeError) as error:
         return process.fail(NAME, error)
     finally:
         if node is not None:

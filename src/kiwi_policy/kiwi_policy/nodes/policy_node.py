@@ -196,9 +196,11 @@ def main(args=None, load_policy=load):
     node = None
     try:
         node = PolicyNode(load_policy)
-        process.spin(node, interrupt)
+        process.spin(node, interrupt.is_set)
         return 0
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, OSError) as error:
+        return process.fail(NAME, error, process.MISCONFIGURED)
+    except RuntimeError as error:
         return process.fail(NAME, error)
     finally:
         if node is not None:

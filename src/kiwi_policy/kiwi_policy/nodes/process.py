@@ -9,6 +9,9 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+MISCONFIGURED = 2
+"""Exit code of a node that cannot run as it was configured: starting it again would not help."""
+
 
 class Interrupt:
     """Set by SIGINT and SIGTERM; `number` is the signal, 0 before."""
@@ -48,12 +51,12 @@ def start(args=None):
     return interrupt
 
 
-def spin(node, interrupt, executor=None):
-    """Spin until the interrupt is set or rclpy shuts down."""
+def spin(node, ended, executor=None):
+    """Spin until `ended()` is true or rclpy shuts down."""
     executor = executor or SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not interrupt.is_set():
+        while rclpy.ok() and not ended():
             executor.spin_once(timeout_sec=0.2)
     except ExternalShutdownException:
         pass
@@ -62,10 +65,10 @@ def spin(node, interrupt, executor=None):
         executor.shutdown(timeout_sec=1.0)
 
 
-def fail(name, error):
-    """Print one line for an error that ends the process; returns the exit code."""
-    print(f'{name}: error: {error}', file=sys.stderr, flush=True)
-    return 1
+def fail(name, error, code=1):
+    """Print one line for an error that ends the process; returns `code`."""
+    print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr, flush=True)
+    return code
 
 
 def finish(node):

@@ -38,6 +38,10 @@ class StatusBoard:
             self._news.append((SERIOUS.get(self.status.state, 'info'), f'{key[0].name}: {key[1]}'))
         return self.status
 
+    def renew(self):
+        """Take the next tick for a change of state: an episode has begun."""
+        self.status = None
+
     def on_verdict(self, verdict):
         """Note whether a chunk was accepted."""
         if not verdict.accepted:

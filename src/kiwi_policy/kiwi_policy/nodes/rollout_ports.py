@@ -1,0 +1,125 @@
+"""Clients, subscriptions and latest messages of rollout_node."""
+
+import threading
+import time
+
+from kiwi_msgs.msg import ActionChunk, ExecutedAction, ExecutorStatus, PolicyInfo, TaskState
+from kiwi_msgs.srv import BeginEpisode, EndEpisode, LabelEpisode, ResetWorld
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage
+
+from kiwi_policy.nodes import qos
+from kiwi_policy.nodes.rollout_runner import RunAborted
+
+
+class RolloutPorts:
+    """What rollout_node hears and whom it calls. Callbacks run in the spinning thread.
+
+    Args:
+        node: the rclpy node.
+        parameters: of rollout_node.
+    """
+
+    def __init__(self, node, parameters):
+        self._node, self._timeout, self._sim = node, parameters.service_timeout, parameters.sim
+        self.info = self.status = self.task = self.label = self.log = None
+        self.recording = False
+        self._images, self._frames = {}, []
+
+        node.create_subscription(PolicyInfo, 'policy_info', self._on_info, qos.LATCHED)
+        node.create_subscription(ExecutorStatus, 'executor/status', self._on_status, qos.STATUS)
+        node.create_subscription(ExecutedAction, 'executor/action', self._on_action, qos.ACTION)
+        node.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
+        self.begin = node.create_client(BeginEpisode, 'executor/begin_episode')
+        self.end = node.create_client(EndEpisode, 'executor/end_episode')
+        node.create_service(LabelEpisode, 'rollout/label', self._on_label)
+        self._needed = [self.begin, self.end]
+        if self._sim:
+            node.create_subscription(TaskState, 'sim/task_state', self._on_task, qos.STATE)
+            self.reset = node.create_client(ResetWorld, 'sim/reset')
+            self._needed.append(self.reset)
+        if parameters.video:
+            for camera in parameters.video_cameras:
+                node.create_subscription(
+                    CompressedImage, f'camera/{camera}/image_raw/compressed',
+                    lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)
+            node.create_timer(1.0 / parameters.video_rate, self._take_frame)
+
+    def missing(self):
+        """What has not been heard of yet, in words."""
+        missing = [] if self.info is not None else ['policy_info (policy_node)']
+        if self.status is None:
+            missing.append('executor/status (chunk_executor_node, active)')
+        if self._sim and self.task is None:
+            missing.append('sim/task_state (sim_node)')
+        return missing + [f'service {client.srv_name}' for client in self._needed if not client.service_is_ready()]
+
+    def call(self, client, request):
+        """Call a service from a thread that does not spin; returns the response.
+
+        Raises:
+            RunAborted: no answer within service_timeout.
+        """
+        answered = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _future: answered.set())
+        if not answered.wait(self._timeout):
+            client.remove_pending_request(future)
+            raise RunAborted(f'service {client.srv_name} did not answer within {self._timeout:.0f} s')
+        return future.result()
+
+    @staticmethod
+    def reset_request(seed):
+        """ResetWorld request."""
+        return ResetWorld.Request(seed=seed)
+
+    @staticmethod
+    def begin_request(episode_id, task):
+        """BeginEpisode request."""
+        return BeginEpisode.Request(episode_id=episode_id, task=task)
+
+    @staticmethod
+    def end_request(reason):
+        """EndEpisode request."""
+        return EndEpisode.Request(reason=reason)
+
+    def take_frames(self):
+        """Frames of the episode, each a dict camera -> image bytes; they are forgotten here."""
+        frames, self._frames = self._frames, []
+        return [{camera: bytes(deserialize_message(data, CompressedImage).data) for camera, data in frame.items()}
+                for frame in frames]
+
+    def _on_info(self, message):
+        self.info = message
+
+    def _on_status(self, message):
+        self.status = message
+
+    def _on_action(self, message):
+        log = self.log
+        if log is not None and message.episode_id == log.episode_id:
+            self.recording = True
+            log.on_action(message)
+
+    def _on_chunk(self, message):
+        if self.log is not None:
+            self.log.on_chunk(message)
+
+    def _on_task(self, message):
+        self.task = message
+        if self.recording and self.log is not None and message.seed == self.log.seed:
+            self.log.on_task(message, time.monotonic())
+
+    def _on_label(self, request, response):
+        response.accepted = self.log is not None and not self._sim and self.label is None
+        if response.accepted:
+            self.label = (request.success, request.note)
+        response.message = 'noted' if response.accepted else 'no rollout waits for a label'
+        return response
+
+    def _on_image(self, camera, data):
+        self._images[camera] = data
+
+    def _take_frame(self):
+        if self.recording and self._images:
+            self._frames.append(dict(self._images))

@@ -1,0 +1,118 @@
+"""The ROS side of a rollout: services called, topics watched, the operator asked."""
+
+import threading
+import time
+
+from kiwi_policy.core.states import State
+from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
+from kiwi_policy.nodes.video import write_film
+
+BEGIN_ATTEMPTS = 10
+
+
+class RosStage:
+    """`rollout_runner.Stage` on a `RolloutPorts`.
+
+    Args:
+        ports: the node's clients and latest messages.
+        parameters: of rollout_node.
+        folder: for films.
+        interrupted: callable, True where the run is to end.
+        say: called with a line for the operator.
+    """
+
+    def __init__(self, ports, parameters, folder, interrupted, say):
+        self._ports, self._parameters, self._folder = ports, parameters, folder
+        self._interrupted, self._say = interrupted, say
+        self._final = None
+        self._running = False
+
+    def prepare(self, log):
+        """Reset the simulation, or give the operator time to restore the scene."""
+        if not self._parameters.sim:
+            self._say(f'rollout {log.index + 1}: restore the scene, it begins in '
+                      f'{self._parameters.reset_seconds:.0f} s. Call rollout/label to judge it')
+            self.wait(self._parameters.reset_seconds)
+            return
+        answer = self._ports.call(self._ports.reset, self._ports.reset_request(log.seed))
+        if not answer.success:
+            raise RunAborted(f'sim/reset failed: {answer.message}')
+        self._ports.task = None
+
+    def begin(self, log, task):
+        """Begin the episode; a policy that is starting again gets a few seconds."""
+        for attempt in range(BEGIN_ATTEMPTS):
+            self._ports.log, self._ports.label = log, None
+            self._final, self._running = None, True
+            answer = self._ports.call(self._ports.begin, self._ports.begin_request(log.episode_id, task))
+            if answer.success:
+                return
+            self._running = False
+            if not answer.message.startswith('no policy') or self.wait(1.0):
+                break
+        raise RunAborted(f'executor/begin_episode refused: {answer.message}')
+
+    def judge(self, timed_out):
+        """In simulation sim/task_state decides, else the operator's label."""
+        if not self._parameters.sim:
+            return self._operator(timed_out)
+        task = self._ports.task
+        log = self._ports.log
+        if task is not None and task.seed == log.seed:
+            if task.post_hit:
+                return Verdict(False, 'post_hit')
+            if task.success:
+                return Verdict(True, 'success')
+        return Verdict(False, 'timeout') if timed_out else None
+
+    def executor_state(self):
+        """State and reason of the last executor/status."""
+        status = self._ports.status
+        return (State(status.state), status.reason) if status is not None else (State.IDLE, '')
+
+    def end(self, reason):
+        """End the episode, once; returns its final status."""
+        self._ports.recording = False
+        if self._running:
+            self._running = False
+            try:
+                answer = self._ports.call(self._ports.end, self._ports.end_request(reason))
+                self._final = answer.status if answer.success else self._ports.status
+            except RunAborted as error:
+                self._say(str(error))
+                self._final = self._ports.status
+        return self._final
+
+    def film(self, log):
+        """Write the MP4 of the episode beside the results."""
+        frames = self._ports.take_frames()
+        p = self._parameters
+        if not (p.video and frames):
+            return ''
+        return write_film(self._folder / f'rollout_{log.index + 1:03d}', frames, p.video_cameras, p.video_rate,
+                          p.video_height)
+
+    def wait(self, seconds):
+        """Wait, in steps, until `seconds` s have passed or the run is interrupted."""
+        until = time.monotonic() + seconds
+        while not self._interrupted():
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            threading.Event().wait(min(left, 0.1))
+        return True
+
+    def _operator(self, timed_out):
+        label = self._ports.label
+        if label is None and timed_out:
+            self._say('time is up: call rollout/label with success true or false')
+            until = time.monotonic() + self._parameters.label_timeout
+            while self._ports.label is None and time.monotonic() < until and not self.wait(0.2):
+                pass
+            label = self._ports.label
+            if label is None:
+                return Verdict(False, 'timeout')
+        if label is None:
+            return None
+        success, note = label
+        return Verdict(success, note or ('success' if success else 'failure'))

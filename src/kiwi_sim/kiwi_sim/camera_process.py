@@ -10,7 +10,6 @@ import signal
 import sys
 
 import mujoco
-import numpy as np
 
 from kiwi_sim.camera_wire import STATE, CameraSpec, Frame, read_shot, write_frame, write_ready
 from kiwi_sim.jpeg import JpegEncoder
@@ -31,10 +30,19 @@ class Photographer:
         self._views = {size: Views(self._world, *size) for size in {(spec.height, spec.width) for spec in specs}}
         self.state_size = mujoco.mj_stateSize(self._world.model, STATE)
 
+    def close(self):
+        """Free the graphics contexts."""
+        for views in self._views.values():
+            views.close()
+
     def take(self, state, mask):
         """Yield (index, picture) for every camera whose bit is set in `mask`, in the given state (n,)."""
+        mujoco.mj_setState(self._world.model, self._world.data, state, STATE)
+        yield from self.take_current(mask)
+
+    def take_current(self, mask):
+        """As `take`, in the state last set."""
         model, data = self._world.model, self._world.data
-        mujoco.mj_setState(model, data, state, STATE)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_camlight(model, data)
         for size, views in self._views.items():
@@ -57,7 +65,7 @@ def main():
     encoder = JpegEncoder(options['quality'])
     size = photographer.state_size
     every = (1 << len(options['cameras'])) - 1
-    for _, picture in photographer.take(_resting_state(size), every):
+    for _, picture in photographer.take_current(every):
         encoder.encode(picture)
     try:
         write_ready(out)
@@ -68,13 +76,8 @@ def main():
                 write_frame(out, Frame(stamp, index, number == len(pictures), encoder.encode(picture)))
     except BrokenPipeError:
         pass
-
-
-def _resting_state(size):
-    world = World()
-    state = np.empty(size)
-    mujoco.mj_getState(world.model, world.data, state, STATE)
-    return state
+    finally:
+        photographer.close()
 
 
 if __name__ == '__main__':

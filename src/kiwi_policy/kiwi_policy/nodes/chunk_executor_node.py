@@ -51,7 +51,7 @@ class ChunkExecutorNode(LifecycleNode):
         self.parameters = declare(self, TABLE)
         self.config = executor_config(self.parameters)
         self._make_hardware = make_hardware
-        self._hardware = self._loop = self._core = self._clock = None
+        self._hardware = self._loop = self._core = self._ticks = None
         self._board = StatusBoard(round(self.parameters.rate / self.parameters.status_rate))
         self._info, self._task = None, ''
         self.failure = ''
@@ -89,9 +89,9 @@ class ChunkExecutorNode(LifecycleNode):
         self._core = ChunkExecutor(self.config)
         if self._info is not None:
             self._core.set_policy(conversions.traits_of(self._info))
-        self._clock = TickClock(self.config.period, time.monotonic() + self.config.period,
+        self._ticks = TickClock(self.config.period, time.monotonic() + self.config.period,
                                 self.get_clock().now().nanoseconds)
-        self._loop = ControlLoop(self._core, self._hardware, self._clock, self._on_tick,
+        self._loop = ControlLoop(self._core, self._hardware, self._ticks, self._on_tick,
                                  self.parameters.bus_timeout, self.parameters.reconnect_interval)
         self._loop.start()
         return super().on_activate(state)
@@ -149,7 +149,7 @@ class ChunkExecutorNode(LifecycleNode):
     def _on_chunk(self, message):
         if self._loop is None:
             return
-        stamp = self._clock.to_monotonic(conversions.to_nanoseconds(message.header.stamp))
+        stamp = self._ticks.to_monotonic(conversions.to_nanoseconds(message.header.stamp))
         chunk = conversions.chunk_of(message, stamp)
         self._loop.submit(lambda now, _measured: self._board.on_verdict(self._core.add(chunk, now)))
 
@@ -219,16 +219,21 @@ class ChunkExecutorNode(LifecycleNode):
 
     def _log_changes(self):
         for level, text in self._board.take_news():
-            getattr(self.get_logger(), level)(text)
+            if level == 'error':            # rclpy ties a level to a line of code
+                self.get_logger().error(text)
+            elif level == 'warning':
+                self.get_logger().warning(text)
+            else:
+                self.get_logger().info(text)
 
     def _publish_diagnostics(self):
         if self._loop is not None:
             self._diagnostics.publish(diagnostics(self._board, self._loop, self.get_clock().now().to_msg()))
 
     def _stop_loop(self):
-        loop, self._loop = self._loop, None
-        if loop is not None and not loop.stop():
+        if self._loop is not None and not self._loop.stop():
             self.get_logger().error('the control thread did not end: the bus may be stuck')
+        self._loop = None
 
     def _close_hardware(self):
         hardware, self._hardware = self._hardware, None

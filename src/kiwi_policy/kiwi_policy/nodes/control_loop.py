@@ -55,7 +55,7 @@ class ControlLoop:
         reconnect_interval: s between attempts to reach the robot again.
     """
 
-    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.15, reconnect_interval=1.0):
+    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)

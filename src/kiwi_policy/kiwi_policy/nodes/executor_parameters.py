@@ -12,13 +12,18 @@ from kiwi_policy.nodes.parameters import ParameterError
 
 _C, _L, _B = ExecutorConfig(), Limits(), BlendRules()
 
+
+def _rounded(values):
+    return [round(value, 2) for value in values]
+
+
 TABLE = (
     P('autostart', True, 'Configure and activate at start; without it a lifecycle manager does.'),
     P('robot_port', '', 'Serial device of the servo bus, or a link to one.'),
     P('calibration', '', 'LeRobot calibration file of this robot, <folder>/<id>.json.'),
     P('connect_timeout', 30.0, 'How long autostart keeps trying to reach the robot.', 's', 0.0, 3600.0),
     P('rate', RATE_HZ, 'Control rate; the rate of the dataset the policy was trained on.', 'Hz', 1.0, 200.0),
-    P('bus_timeout', 0.15, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
+    P('bus_timeout', 0.5, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
     P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '
       'ensemble averages all live chunks.', choices=MODES),
@@ -42,9 +47,9 @@ TABLE = (
     P('request_timeout', _C.request_timeout, 'Time after which an unanswered request is asked again.', 's',
       0.05, 60.0),
     P('initial_latency', _C.initial_latency, 'Time assumed for a chunk before any was measured.', 's', 0.0, 60.0),
-    P('position_low', list(_L.low), 'Lower ends of the positions: five arm joints in deg, gripper in percent.',
+    P('position_low', _rounded(_L.low), 'Lower ends of the positions: five arm joints in deg, gripper in percent.',
       low=-360.0, high=360.0),
-    P('position_high', list(_L.high), 'Upper ends of the positions.', low=-360.0, high=360.0),
+    P('position_high', _rounded(_L.high), 'Upper ends of the positions.', low=-360.0, high=360.0),
     P('joint_speed', list(_L.joint_speed), 'Greatest speeds: five arm joints in deg/s, gripper in percent/s.',
       low=0.0, high=2000.0),
     P('base_speed', list(_L.base_speed), 'Greatest base velocities: m/s, m/s, deg/s.', low=0.0, high=720.0),

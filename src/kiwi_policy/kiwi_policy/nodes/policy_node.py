@@ -195,14 +195,19 @@ def main(args=None, load_policy=load):
     interrupt = process.start(args)
     node = None
     try:
+        interrupt.impatient = True
         node = PolicyNode(load_policy)
+        interrupt.impatient = False
         process.spin(node, interrupt.is_set)
         return 0
     except (ValueError, OSError) as error:
         return process.fail(NAME, error, process.MISCONFIGURED)
     except RuntimeError as error:
         return process.fail(NAME, error)
+    except KeyboardInterrupt:
+        return 0
     finally:
+        interrupt.impatient = False
         if node is not None:
             node.close()
         process.finish(node)

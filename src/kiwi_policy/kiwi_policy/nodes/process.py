@@ -14,10 +14,14 @@ MISCONFIGURED = 2
 
 
 class Interrupt:
-    """Set by SIGINT and SIGTERM; `number` is the signal, 0 before."""
+    """Set by SIGINT and SIGTERM; `number` is the signal, 0 before.
+
+    While `impatient` a signal also raises KeyboardInterrupt, so that a long start ends at once.
+    """
 
     def __init__(self):
         self.number = 0
+        self.impatient = False
         self._event = threading.Event()
 
     def install(self):
@@ -41,6 +45,8 @@ class Interrupt:
     def _handle(self, number, _frame):
         self.number = number
         self._event.set()
+        if self.impatient:
+            raise KeyboardInterrupt
 
 
 def start(args=None):

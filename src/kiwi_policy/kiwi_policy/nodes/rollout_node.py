@@ -27,7 +27,7 @@ from kiwi_policy.nodes.rollout_stage import RosStage
 
 NAME = 'rollout_node'
 PACKAGES = ('kiwi_policy', 'lerobot', 'torch', 'mujoco', 'numpy')
-REMIND = 5.0
+REMIND = 15.0
 
 
 def say(text):

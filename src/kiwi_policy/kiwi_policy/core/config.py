@@ -59,7 +59,7 @@ class ExecutorConfig:
     seam_ticks: int = 5
     decay_seconds: float = 0.2
     decay: str = 'linear'
-    ramp_speed: float = 60.0
+    ramp_speed: float = 180.0
     limits: Limits = field(default_factory=Limits)
     resample: bool = False
     max_age: float = 5.0

@@ -51,7 +51,7 @@ def parse_config(config_class: type, settings: list[tuple[str, str]], group: str
 def suggestion(word: str, choices: Iterable[str], prefix: str = '') -> str:
     """`'. Did you mean a, b?'` when something is near, else the list of choices."""
     choices = sorted(choices)
-    near = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(word, choices, n=3, cutoff=0.6)
     if near:
         return f'. Did you mean {", ".join(prefix + name for name in near)}?'
     return f'. Choose from {", ".join(prefix + name for name in choices)}'

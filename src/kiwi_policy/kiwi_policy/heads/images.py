@@ -34,14 +34,30 @@ def random_shift(images, pixels):
     if pixels == 0:
         return images
     count, _, height, width = images.shape
-    rows = torch.arange(-pixels, height + pixels, device=images.device).clamp_(0, height - 1)
-    columns = torch.arange(-pixels, width + pixels, device=images.device).clamp_(0, width - 1)
-    top, left = torch.randint(0, 2 * pixels + 1, (2, count)).tolist()
+    padded = _repeat_edges(images, pixels)
     shifted = torch.empty_like(images)
-    for i in range(count):
-        view = images[i].index_select(1, rows[top[i]:top[i] + height])
-        shifted[i] = view.index_select(2, columns[left[i]:left[i] + width])
+    tops, lefts = torch.randint(0, 2 * pixels + 1, (2, count)).tolist()
+    for i, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        shifted[i] = padded[i, :, top:top + height, left:left + width]
     return shifted
+
+
+def _repeat_edges(images, pixels):
+    """(B, C, h, w) -> (B, C, h + 2 pixels, w + 2 pixels), in the same memory order."""
+    count, channels, height, width = images.shape
+    rows, columns = slice(pixels, pixels + height), slice(pixels, pixels + width)
+    channels_last = images.is_contiguous(memory_format=torch.channels_last)
+    padded = torch.empty(
+        (count, channels, height + 2 * pixels, width + 2 * pixels),
+        dtype=images.dtype, device=images.device,
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+    )
+    padded[..., rows, columns] = images
+    padded[..., rows, :pixels] = images[..., :1]
+    padded[..., rows, pixels + width:] = images[..., -1:]
+    padded[..., :pixels, :] = padded[..., pixels:pixels + 1, :]
+    padded[..., pixels + height:, :] = padded[..., pixels + height - 1:pixels + height, :]
+    return padded
 
 
 def to_unit_range(images):

@@ -4,6 +4,7 @@ import argparse
 import itertools
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -74,11 +75,22 @@ def main(argv=None):
     os.environ.setdefault('HF_HUB_OFFLINE', '1')
     from kiwi_training.demo_dataset import DatasetExistsError
 
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(args)
     except DatasetExistsError as error:
         print(f'kiwi-demos: {error}', file=sys.stderr)
         return 2
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number, frame):
+    """The first signal ends the recording; further ones must not cut short the completion of the files."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _run(args):

@@ -35,23 +35,3 @@ def check_latency(delay, horizon, interval, period, knob):
         f'the policy needs {delay:.3f} s per chunk (p95), {d} periods, but a chunk of {horizon} rows asked for '
         f'every {interval:.3f} s leaves it {horizon - s}: {advice}, or use fewer denoising steps, a longer '
         f'horizon, a faster machine, or mode sync')
-
-
-def check_action_steps(n_action_steps, horizon, ensembling=False, override=False):
-    """Refuse a checkpoint that runs less than half of its chunk before it asks again.
-
-    Args:
-        n_action_steps: rows the checkpoint means to execute per chunk.
-        horizon: H, rows per chunk.
-        ensembling: True for an ACT checkpoint trained for temporal ensembling (n_action_steps 1).
-        override: True where the operator insists.
-
-    Raises:
-        Infeasible: with what to change.
-    """
-    if ensembling or override or 2 * n_action_steps >= horizon:
-        return
-    raise Infeasible(
-        f'the checkpoint says n_action_steps {n_action_steps} of a chunk of {horizon}: it would ask again after '
-        f'{n_action_steps} rows and lose what chunking is for. Set n_action_steps to {math.ceil(horizon / 2)} .. '
-        f'{horizon}, or override explicitly')

@@ -48,6 +48,9 @@ def evaluate(evaluation, arguments):
     except KeyboardInterrupt:
         print('\nkiwi-eval: interrupted', file=sys.stderr)
         return 130
+    except (ValueError, OSError) as error:
+        print(f'kiwi-eval: {error}', file=sys.stderr)
+        return 1
     bar.close()
     summary = summarize(rollouts)
     print(table(summary, evaluation, arguments.fixed_start, time.monotonic() - began))

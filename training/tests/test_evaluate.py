@@ -183,6 +183,12 @@ def test_mistakes_are_named(tmp_path, capsys):
     assert 'measured' in capsys.readouterr().err
 
 
+def test_a_policy_that_cannot_be_built_ends_the_command_with_its_reason(tmp_path, capsys):
+    code, output = run_command(tmp_path, '--rollouts', '1', make_policy=make_broken)
+    assert code == 1 and not output.exists()
+    assert f'kiwi-eval: nothing in {tmp_path}' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('jobs', [1, 2])
 def test_a_policy_that_cannot_be_built_is_reported(tmp_path, jobs):
     with pytest.raises(ValueError, match='nothing in'):

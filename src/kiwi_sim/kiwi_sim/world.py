@@ -41,7 +41,10 @@ class ServoReading:
 
 
 class World:
-    """MuJoCo world with servo-level access; every method may be called from any thread.
+    """MuJoCo world with servo-level access.
+
+    Servo access, `state`, `command`, `advance` and `reset` may be called from any thread; hold `lock`
+    around queries of the ground truth while another thread advances the world.
 
     Arm servos 1..6 are position servos; wheel servos 7..9 (left, back, right) are velocity servos
     whose goals drive the base through LeKiwi's wheel kinematics. Torque is on after construction.

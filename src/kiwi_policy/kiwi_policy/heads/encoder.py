@@ -26,7 +26,6 @@ class CameraEncoder(nn.Module):
         height, width = (side // REDUCTION for side in image_size)
         self.project = nn.Linear(third * height * width, features)
         self.norm = nn.LayerNorm(features)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, images):
         """(B, 3, height, width) in -1..1 -> (B, features)."""

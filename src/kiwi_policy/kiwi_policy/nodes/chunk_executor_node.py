@@ -36,7 +36,7 @@ def lekiwi(parameters):
     """The `Hardware` that the parameters name."""
     from kiwi_policy.hardware.lekiwi import LeKiwiHardware
 
-    return LeKiwiHardware(parameters.robot_port, parameters.calibration)
+    return LeKiwiHardware(parameters.robot_port, parameters.calibration, reply_timeout=parameters.reply_timeout)
 
 
 class ChunkExecutorNode(LifecycleNode):

@@ -125,7 +125,7 @@ def info_message(info, checkpoint, run_id, period, latency, evaluations, stamp):
 def traits_of(message):
     """Core `PolicyTraits` of a PolicyInfo."""
     spread = np.asarray(message.action_spread, dtype=float)
-    known = spread.shape == (features.DIM,) and np.all(np.isfinite(spread)) and np.all(spread > 0)
+    known = spread.shape == (features.DIM,) and np.all(np.isfinite(spread)) and np.all(spread >= 0)
     return PolicyTraits(horizon=message.horizon, n_action_steps=message.n_action_steps or None,
                         action_spread=spread if known else None, latency_p95=float(message.latency_p95))
 

@@ -50,10 +50,12 @@ class _Image:
 
 
 @dataclass
-class _Frozen:
-    since: float
-    state: np.ndarray | None
-    driven: float
+class _Still:
+    """What happened while a camera repeated one image."""
+
+    state: np.ndarray | None        # (9,) when the image came first
+    driven: float = 0.0             # m or tenths of rad since then
+    stuck_since: float | None = None    # s, first repetition after the robot had moved
 
 
 class HistoryRing:
@@ -71,7 +73,7 @@ class HistoryRing:
     MOVED = 10.0            # deg or percent of any joint: more than a camera can miss
     DRIVEN = 0.05           # m or tenths of rad of the base
 
-    def __init__(self, cameras, period, steps=1, max_image_age=0.15, max_state_age=0.15, frozen_after=1.0):
+    def __init__(self, cameras, period, steps=1, max_image_age=0.15, max_state_age=0.15, frozen_after=0.5):
         if steps < 1 or not period > 0:
             raise ValueError(f'steps must be >= 1 and period > 0 s, got {steps!r} and {period!r}')
         self._period, self._steps = period, steps
@@ -80,7 +82,7 @@ class HistoryRing:
         kept = int(steps * period * 60) + 60
         self._states = deque(maxlen=kept)
         self._images = {camera: deque(maxlen=kept) for camera in cameras}
-        self._frozen = {camera: _Frozen(0.0, None, 0.0) for camera in cameras}
+        self._still = {camera: _Still(None) for camera in cameras}
         self._floor_stamp, self._floor_time = 0, -np.inf
 
     def add_state(self, stamp, values, now):
@@ -92,18 +94,24 @@ class HistoryRing:
             self._states.clear()
             last = None
         self._states.append(_State(stamp, now, values))
+        for still in self._still.values():
+            if still.state is None:
+                still.state = values
         if last is not None:
             driven = np.abs(values[BASE]) @ (1.0, 1.0, 0.1 * np.pi / 180.0) * min((stamp - last.stamp) / NANO, 0.1)
-            for frozen in self._frozen.values():
-                frozen.driven += max(driven, 0.0)
+            for still in self._still.values():
+                still.driven += driven
 
     def add_image(self, camera, data, now):
         """Take in a compressed image of `camera`, received at `now` (s)."""
         ring = self._images[camera]
         if ring and ring[-1].data == data:
             data = ring[-1].data
+            still = self._still[camera]
+            if still.stuck_since is None and self._moved(still):
+                still.stuck_since = now
         else:
-            self._frozen[camera] = _Frozen(now, self._states[-1].values if self._states else None, 0.0)
+            self._still[camera] = _Still(self._states[-1].values if self._states else None)
         ring.append(_Image(now, data))
 
     def begin_episode(self, stamp, now):
@@ -147,19 +155,17 @@ class HistoryRing:
         age = now - ring[-1].received
         if age > self._max_image_age:
             raise NotReady(f'camera {camera} is {age:.2f} s old, max_image_age is {self._max_image_age:.2f} s')
-        frozen = self._frozen[camera]
-        if now - frozen.since > self._frozen_after and self._moved_since(frozen):
-            raise NotReady(f'camera {camera} repeats one image for {now - frozen.since:.2f} s while the robot moves, '
+        stuck = self._still[camera].stuck_since
+        if stuck is not None and now - stuck > self._frozen_after:
+            raise NotReady(f'camera {camera} repeats one image for {now - stuck:.2f} s while the robot moves, '
                            f'frozen_after is {self._frozen_after:.2f} s')
         return age
 
-    def _moved_since(self, frozen):
-        if frozen.driven > self.DRIVEN:
-            return True
-        if frozen.state is None:
+    def _moved(self, still):
+        if still.state is None:
             return False
-        travel = np.abs(self._states[-1].values[POSITIONS] - frozen.state[POSITIONS])
-        return bool(np.max(travel) > self.MOVED)
+        travel = np.abs(self._states[-1].values[POSITIONS] - still.state[POSITIONS])
+        return bool(still.driven > self.DRIVEN or np.max(travel) > self.MOVED)
 
     def _image_at(self, camera, received):
         """Bytes of the newest image not later than `received`, the oldest of the episode where none is."""

@@ -1,5 +1,6 @@
 """Loads a LeRobot checkpoint and answers chunk requests from what the cameras and the joints show."""
 
+import os
 import secrets
 import sys
 import threading
@@ -71,6 +72,7 @@ class PolicyNode(Node):
     def __init__(self, load_policy=load):
         super().__init__(NAME)
         self.parameters = p = declare(self, TABLE)
+        os.nice(p.niceness)
         self._policy = load_policy(p)
         self._info = self._policy.info
         if tuple(self._info.names) != features.NAMES:

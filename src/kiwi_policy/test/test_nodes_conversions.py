@@ -1,0 +1,131 @@
+"""Messages to records and back."""
+
+import numpy as np
+import pytest
+from nodes_support import FakeInfo
+
+pytest.importorskip('kiwi_msgs')
+
+from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Request, Source, State  # noqa: E402
+from kiwi_policy.core.features import JOINTS, NAMES, from_ros  # noqa: E402
+from kiwi_policy.core.records import Command, Status  # noqa: E402
+from kiwi_policy.nodes import conversions  # noqa: E402
+from kiwi_policy.nodes.control_loop import Tick  # noqa: E402
+from kiwi_policy.nodes.history import Observation  # noqa: E402
+
+STAMP = 1_790_000_000_987_654_321
+VALUES = np.array([10.0, -20.0, 30.0, 40.0, -50.0, 60.0, 0.1, -0.2, 30.0])
+
+
+def over_the_wire(message):
+    return deserialize_message(serialize_message(message), type(message))
+
+
+def test_stamps_keep_their_nanoseconds():
+    assert conversions.to_nanoseconds(conversions.to_stamp(STAMP)) == STAMP
+
+
+def test_a_state_survives_the_two_messages():
+    joints, base = map(over_the_wire, conversions.state_messages(STAMP, VALUES))
+    assert conversions.to_nanoseconds(joints.header.stamp) == conversions.to_nanoseconds(base.header.stamp) == STAMP
+    assert base.header.frame_id == 'base_link'
+    assert joints.position[0] == pytest.approx(np.deg2rad(10.0))
+    assert base.twist.angular.z == pytest.approx(np.deg2rad(30.0))
+    values = from_ros(conversions.positions_of(joints), conversions.velocity_of(base))
+    assert values == pytest.approx(VALUES, abs=1e-9)
+
+
+def test_joints_are_found_by_name_and_a_missing_one_is_named():
+    joints, _ = conversions.state_messages(STAMP, VALUES)
+    ordered = conversions.positions_of(joints)
+    joints.name, joints.position = joints.name[::-1], joints.position[::-1]
+    assert conversions.positions_of(joints) == pytest.approx(ordered)
+    joints.name = [name.replace('wrist_roll', 'roll') for name in joints.name]
+    with pytest.raises(ValueError, match='joint_states lacks wrist_roll'):
+        conversions.positions_of(joints)
+
+
+def test_a_request_carries_the_committed_rows():
+    committed = np.arange(18.0).reshape(2, 9)
+    message = over_the_wire(conversions.request_message(
+        Request(5, 1.0, 'e', 1 / 30, committed, 0.12), STAMP, 'pick', NAMES))
+    assert (message.request_id, message.episode_id, message.task) == (5, 'e', 'pick')
+    assert conversions.to_nanoseconds(message.header.stamp) == STAMP
+    assert np.array_equal(conversions.committed_of(message), committed)
+    assert message.expected_delay == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize('rows', [0, 3])
+def test_no_or_misshapen_committed_rows_are_none(rows):
+    message = conversions.request_message(Request(1, 0.0, 'e', 0.1, np.zeros((2, 9)), 0.0), STAMP, '', NAMES)
+    message.committed_rows = rows
+    assert conversions.committed_of(message) is None
+
+
+def answer(actions):
+    request = conversions.request_message(Request(5, 1.0, 'e', 1 / 30, np.zeros((0, 9)), 0.1), STAMP, '', NAMES)
+    seen = Observation(STAMP + 1, (VALUES,), ({},), {'front': 0.02, 'wrist': 0.03})
+    return over_the_wire(conversions.chunk_message(request, seen, actions, FakeInfo(), 77, 3, 1 / 30, 10, 0.05))
+
+
+def test_a_chunk_survives():
+    actions = np.random.default_rng(0).normal(size=(16, 9)).astype(np.float32)
+    message = answer(actions)
+    chunk = conversions.chunk_of(message, 12.5)
+    assert np.array_equal(chunk.actions, actions)
+    assert (chunk.stamp, chunk.period, chunk.names) == (12.5, 1 / 30, NAMES)
+    assert (chunk.run_id, chunk.chunk_id, chunk.episode_id, message.request_id) == (77, 3, 'e', 5)
+    assert conversions.to_nanoseconds(message.header.stamp) == STAMP + 1
+    assert dict(zip(message.image_names, message.image_ages)) == pytest.approx({'front': 0.02, 'wrist': 0.03})
+    assert (message.head, message.checkpoint_digest, message.evaluations) == ('fake', '0123456789abcdef', 10)
+
+
+def test_a_wrong_row_count_is_refused_by_the_executor():
+    message = answer(np.zeros((16, 9)))
+    message.horizon = 15
+    executor = ChunkExecutor(ExecutorConfig())
+    executor.begin('e', VALUES, 0.0)
+    assert executor.add(conversions.chunk_of(message, 0.0), 0.0).reason == 'wrong_shape'
+
+
+@pytest.mark.parametrize('spread, known', [(np.ones(9), True), (None, False), (np.zeros(9), True), (np.ones(3), False)])
+def test_info_gives_traits(spread, known):
+    info = FakeInfo(action_spread=spread)
+    message = over_the_wire(conversions.info_message(info, '/c', 9, 0.05, (0.1, 0.2), 10, conversions.to_stamp(STAMP)))
+    assert (message.head, message.period, message.observation_steps) == ('fake', 0.05, 2)
+    traits = conversions.traits_of(message)
+    assert (traits.horizon, traits.n_action_steps) == (16, 16)
+    assert traits.latency_p95 == pytest.approx(0.2)
+    assert (traits.action_spread is not None) is known
+
+
+def test_an_executed_action_and_one_without_an_answer():
+    command = Command(VALUES, Source.CHUNK, 7, 8, 3, 2, True, False)
+    message = over_the_wire(conversions.action_message(Tick(STAMP, 0.0, VALUES + 1, command, None, State.RUNNING), 'e', NAMES))
+    assert message.command == pytest.approx(VALUES) and message.measured == pytest.approx(VALUES + 1)
+    assert (message.source, message.run_id, message.chunk_id, message.index, message.blended) == (3, 7, 8, 3, 2)
+    assert message.takeover and not message.clamped
+    silent = conversions.action_message(Tick(STAMP, 0.0, None, command, None, State.RUNNING), 'e', NAMES)
+    assert np.all(np.isnan(silent.measured))
+
+
+def test_a_status_carries_every_counter():
+    status = Status(State.RUNNING, 'r', 'latest', 'e', 1, 2, 3, 4, {'older': 3, 'future': 1}, 5, 6, 7, 8, 9, 1.5, 0.4,
+                    0.1, 0.2, 0.5)
+    message = over_the_wire(conversions.status_message(status, STAMP, 0.001, 0.002))
+    assert (message.state, message.reason, message.mode, message.episode_id) == (3, 'r', 'latest', 'e')
+    assert dict(zip(message.reject_reasons, message.reject_counts)) == {'older': 3, 'future': 1}
+    got = [getattr(message, name) for name in (
+        'accepted', 'rejected', 'skipped', 'underruns', 'clamped', 'takeovers', 'ticks')]
+    assert got == [3, 4, 5, 6, 7, 8, 9]
+    assert [message.overlap, message.queue_seconds, message.latency_p50, message.latency_p95, message.request_interval,
+            message.jitter_p99, message.cycle_p95] == pytest.approx([1.5, 0.4, 0.1, 0.2, 0.5, 0.001, 0.002])
+
+
+def test_states_and_sources_are_numbered_as_in_the_messages():
+    from kiwi_msgs.msg import ExecutedAction, ExecutorStatus
+
+    assert all(getattr(ExecutorStatus, state.name) == state for state in State)
+    assert all(getattr(ExecutedAction, f'SOURCE_{source.name}') == source for source in Source)

@@ -1,0 +1,202 @@
+"""Rollouts without ROS: the order of things, verdicts, files, the table, films."""
+
+import json
+import math
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from kiwi_policy.core.executor import State
+from kiwi_policy.core.metrics import smoothness
+from kiwi_policy.nodes.episode_log import EpisodeLog
+from kiwi_policy.nodes.images import encode_rgb
+from kiwi_policy.nodes.results import RunResults, make_run_folder, table, write_json
+from kiwi_policy.nodes.rollout_runner import Plan, RunAborted, Runner, Verdict
+from kiwi_policy.nodes.video import panel, write_film
+
+STATUS = SimpleNamespace(accepted=4, underruns=1, skipped=2, rejected=1, clamped=3, takeovers=4, ticks=50, overlap=1.0,
+                         latency_p50=0.1, latency_p95=0.2, jitter_p99=0.001, cycle_p95=0.006,
+                         reject_reasons=['older'], reject_counts=[1])
+PLAN = Plan(3, 40, 0.3, 'pick')
+
+
+class FakeStage:
+    """Scripted world: one verdict per episode; None lets it time out."""
+
+    def __init__(self, verdicts, states=(), interrupt_at=None, begin_error=None):
+        self.calls = []
+        self._verdicts, self._states = list(verdicts), dict(states)
+        self._interrupt_at, self._begin_error = interrupt_at, begin_error
+        self.index = -1
+
+    def prepare(self, log):
+        self.index = log.index
+        self.calls.append(f'prepare {log.seed}')
+
+    def begin(self, log, task):
+        if self._begin_error:
+            raise RunAborted(self._begin_error)
+        self.calls.append(f'begin {task}')
+        for step in range(5):
+            log.on_action(SimpleNamespace(episode_id=log.episode_id, command=[float(step**2)] * 9, takeover=step == 3))
+        log.on_chunk(SimpleNamespace(episode_id=log.episode_id, inference_seconds=0.1, evaluations=10, image_ages=[0.02]))
+        log.on_chunk(SimpleNamespace(episode_id='other', inference_seconds=9.0, evaluations=99, image_ages=[9.0]))
+
+    def judge(self, timed_out):
+        verdict = self._verdicts[self.index]
+        return Verdict(False, 'timeout') if verdict is None and timed_out else verdict
+
+    def executor_state(self):
+        return self._states.get(self.index, State.RUNNING), 'because'
+
+    def end(self, reason):
+        self.calls.append(f'end {reason}')
+        return STATUS
+
+    def film(self, log):
+        return f'{log.index}.mp4'
+
+    def wait(self, seconds):
+        return self._interrupt_at == self.index and seconds > 0
+
+
+def run(stage, folder, plan=PLAN):
+    results, seen = RunResults(folder, {'head': 'flow', 'checkpoint_digest': 'd', 'mode': 'latest'}), []
+    message = Runner(stage, results, seen.append).run(plan)
+    return results, message, seen
+
+
+def test_the_order_of_an_episode(tmp_path):
+    stage = FakeStage([Verdict(True, 'success')] * 3)
+    results, message, seen = run(stage, tmp_path)
+    assert stage.calls[:4] == ['end next rollout', 'prepare 40', 'begin pick', 'end success']
+    assert stage.calls[-1] == 'end all rollouts done'
+    assert message == '' and results.successes == 3
+    assert [summary.seed for summary in seen] == [40, 41, 42]
+    assert len({summary.episode_id for summary in seen}) == 3
+
+
+def test_verdicts_are_kept_apart(tmp_path):
+    results, _, _ = run(FakeStage([Verdict(True, 'success'), Verdict(False, 'post_hit'), None]), tmp_path)
+    assert [(e.success, e.outcome) for e in results.episodes] == [
+        (True, 'success'), (False, 'post_hit'), (False, 'timeout')]
+    assert results.episodes[2].seconds >= PLAN.time_limit
+
+
+@pytest.mark.parametrize('state, outcome', [(State.STOPPED, 'stopped'), (State.FAULT, 'fault')])
+def test_a_stopped_executor_ends_the_run(state, outcome, tmp_path):
+    results, message, _ = run(FakeStage([Verdict(True, 'success'), None, None], {1: state}), tmp_path)
+    assert [e.outcome for e in results.episodes] == ['success', outcome]
+    assert message == f'the executor is {state.name}: because'
+
+
+def test_an_interrupt_ends_the_episode_and_leaves_the_file_whole(tmp_path):
+    stage = FakeStage([Verdict(True, 'success'), None, None], interrupt_at=1)
+    results, message, _ = run(stage, tmp_path)
+    assert message == 'interrupted' and 'end interrupted' in stage.calls
+    content = json.loads(results.path.read_text())
+    assert content['finished_rollouts'] == 1 and content['message'] == 'interrupted' and content['finished']
+
+
+def test_a_refusal_is_the_runs_message(tmp_path):
+    results, message, _ = run(FakeStage([None], begin_error='set replan_interval to 0.3 s or less'), tmp_path)
+    assert 'replan_interval' in message and results.episodes == []
+    assert json.loads(results.path.read_text())['message'] == message
+
+
+@pytest.mark.parametrize('plan', [{'rollouts': 0}, {'time_limit': 0.0}, {'time_limit': math.nan}])
+def test_a_plan_is_checked(plan):
+    with pytest.raises(ValueError):
+        Plan(**({'rollouts': 1, 'seed': 0, 'time_limit': 1.0, 'task': ''} | plan))
+
+
+def test_the_file_holds_what_happened(tmp_path):
+    results, _, _ = run(FakeStage([Verdict(True, 'success'), None, Verdict(True, 'success')]), tmp_path)
+    content = json.loads(results.path.read_text())
+    assert (content['head'], content['successes'], content['finished_rollouts']) == ('flow', 2, 3)
+    assert content['evaluations_per_chunk'] == 10.0
+    assert content['latency_p50'] == content['latency_p95'] == pytest.approx(0.1)
+    low, high = content['success_interval_95']
+    assert 0.2 < low < 2 / 3 < high < 0.95
+    episode = content['episodes'][0]
+    expected = smoothness(np.repeat(np.arange(5.0)[:, None] ** 2, 9, axis=1))
+    assert episode['smoothness'] == pytest.approx(expected) and expected > 0
+    assert (episode['underruns'], episode['rejected'], episode['reject_reasons']) == (1, 1, {'older': 1})
+    assert (episode['side'], episode['video']) == ('none', '0.mp4')
+    assert content['underruns'] == 3
+
+
+def test_realtime_factor_and_side_come_from_the_simulation():
+    log = EpisodeLog(0, 'e', 1)
+    for tick in range(11):
+        log.on_task(SimpleNamespace(seconds=0.09 * tick, camera_rate=29.0 + tick % 2, side='left'), 5.0 + 0.1 * tick)
+    summary = log.summary(True, 'success', 1.0, None)
+    assert summary.realtime_factor == pytest.approx(0.9)
+    assert summary.camera_rate == pytest.approx(29.5, abs=0.1)
+    assert summary.side == 'left'
+    assert summary.to_dict()['latency_p50'] is None         # no chunk came: not a number, so null
+
+
+def test_the_table_shows_every_episode_and_the_sum(tmp_path):
+    results, _, _ = run(FakeStage([Verdict(True, 'success'), None, Verdict(True, 'success')]), tmp_path)
+    text = table(results)
+    assert [line.split()[:3] for line in text.splitlines()[1:4]] == [
+        ['1', '40', 'success'], ['2', '41', 'timeout'], ['3', '42', 'success']]
+    assert '2/3 successful' in text and '10.0 evaluations per chunk' in text and '3 underruns' in text
+    assert 'p50 100 ms, p95 100 ms' in text
+
+
+def test_an_empty_run_still_has_a_table(tmp_path):
+    assert '0/0 successful' in table(RunResults(tmp_path, {}))
+
+
+def test_nothing_is_overwritten_and_latest_follows(tmp_path):
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    first, second = make_run_folder(tmp_path / 'r', moment), make_run_folder(tmp_path / 'r', moment)
+    assert (first.name, second.name) == ('2026-01-02T03-04-05Z', '2026-01-02T03-04-05Z-1')
+    assert (tmp_path / 'r' / 'latest').resolve() == second.resolve()
+    assert not (tmp_path / 'r' / 'latest').readlink().is_absolute()
+
+
+def test_a_latest_that_is_no_link_is_left_alone(tmp_path):
+    (tmp_path / 'latest').mkdir()
+    make_run_folder(tmp_path)
+    assert not (tmp_path / 'latest').is_symlink()
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / 'rollouts.json'
+    write_json(path, {'a': 1})
+    with pytest.raises(ValueError):
+        write_json(path, {'a': math.nan})
+    assert json.loads(path.read_text()) == {'a': 1}
+
+
+def frames(count=12):
+    pictures = [encode_rgb(np.full((48, 64, 3), (20 * index, 90, 160), np.uint8)) for index in range(count)]
+    return [{'front': picture, 'wrist': pictures[0]} for picture in pictures]
+
+
+def test_a_film_shows_the_cameras_side_by_side(tmp_path):
+    av = pytest.importorskip('av')
+    name = write_film(tmp_path / 'rollout_001', frames(), ['overview', 'front', 'wrist'], 10.0, 48)
+    assert name == 'rollout_001.mp4' and [path.name for path in tmp_path.iterdir()] == [name]
+    with av.open(str(tmp_path / name)) as film:
+        shown = [frame.to_ndarray(format='rgb24') for frame in film.decode(video=0)]
+    assert len(shown) == 12 and shown[0].shape == (48, 128, 3)
+    front, wrist = shown[10][:, 8:56], shown[10][:, 72:120]
+    assert np.abs(front.mean((0, 1)) - (200, 90, 160)).max() < 12
+    assert np.abs(wrist.mean((0, 1)) - (0, 90, 160)).max() < 12
+
+
+def test_without_an_encoder_a_strip_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr('kiwi_policy.nodes.video._write_mp4', lambda *_: (_ for _ in ()).throw(ImportError('no av')))
+    assert write_film(tmp_path / 'r', frames(), ['front'], 10.0, 48) == 'r.png'
+    assert (tmp_path / 'r.png').stat().st_size > 0
+
+
+def test_no_camera_no_film(tmp_path):
+    assert write_film(tmp_path / 'r', [{}], ['front'], 10.0, 48) == ''
+    assert panel({'front': frames(1)[0]['front']}, ['front', 'wrist'], 47).shape == (48, 64 + 48, 3)

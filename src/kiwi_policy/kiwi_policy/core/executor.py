@@ -10,12 +10,11 @@ It never reads a clock: `now` is the caller's monotonic time in s, and chunk sta
 time. `request` and `step` may be called in either order within a tick.
 """
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
-from kiwi_policy.core.alignment import late_rows, row_before
+from kiwi_policy.core.alignment import late_rows
 from kiwi_policy.core.config import ExecutorConfig
 from kiwi_policy.core.counters import Counters
 from kiwi_policy.core.ensembling import blend
@@ -28,6 +27,7 @@ from kiwi_policy.core.records import Command, PolicyTraits, Request, Status, Ver
 from kiwi_policy.core.rejection import Gatekeeper
 from kiwi_policy.core.requests import RequestBook
 from kiwi_policy.core.resample import resample
+from kiwi_policy.core.schedule import Schedule
 from kiwi_policy.core.seams import Seam
 from kiwi_policy.core.starvation import starve
 from kiwi_policy.core.states import ACTIVE, LATCHED, Source, State
@@ -56,6 +56,7 @@ class ChunkExecutor:
         self._gatekeeper = Gatekeeper(self.config)
         self._latency = LatencyTracker(assumed=self.config.initial_latency)
         self._requests = RequestBook(self.config.request_timeout, self._latency)
+        self._schedule = Schedule(self.config, self._timeline, self._latency)
         self._seam = Seam(self.config.seam_ticks)
         self._counters = Counters()
         self._traits = None
@@ -78,7 +79,7 @@ class ChunkExecutor:
             return
         delay = max(self._traits.latency_p95, self._latency.percentile(95) if len(self._latency) else 0.0)
         knob = 'replan_interval' if self.config.mode == 'latest' else 'ensemble_interval'
-        check_latency(delay, self._traits.horizon, self._interval(), self.config.period, knob)
+        check_latency(delay, self._traits.horizon, self._schedule.interval(self._traits), self.config.period, knob)
 
     def begin(self, episode_id, state, now):
         """Start an episode: clear chunks and counters, latch the measured pose, wait for a chunk.
@@ -163,11 +164,12 @@ class ChunkExecutor:
         early enough that the answer comes before the committed chunk runs out. A request that
         stays unanswered is asked again.
         """
-        if self._state not in ACTIVE or not self._requests.ready(now) or not self._due(now):
+        if self._state not in ACTIVE or not self._requests.ready(now) or not self._schedule.due(now, self._traits):
             return None
         delay = self._latency.percentile(95)
+        rows = [self._blend(selection.rows()) for selection in self._schedule.committed(now, delay)]
         return Request(self._requests.issue(now), now, self._episode_id, self.config.period,
-                       self._committed(now, delay), delay)
+                       np.array(rows).reshape(-1, DIM), delay)
 
     def step(self, now, state):
         """The `Command` for the tick at `now` (s), given the measured state (9,).
@@ -221,7 +223,7 @@ class ChunkExecutor:
         return self._gatekeeper.check(chunk, self._episode_id, now)
 
     def _run(self, selection, now):
-        planned = blend(selection.rows(), self.config.ensemble_coeff, self.config.favor, self._factors)
+        planned = self._blend(selection.rows())
         self._count_missed(now)
         self._counters.executed += 1
         self._counters.blended += len(selection.chunks)
@@ -239,9 +241,7 @@ class ChunkExecutor:
             if self._state is State.STARVED:
                 self._enter(State.RUNNING, 'executing chunks')
             if selection.jump:
-                before = np.stack([row_before(c, i) for c, i in zip(selection.chunks, selection.indices)])
-                before = blend(before, self.config.ensemble_coeff, self.config.favor, self._factors)
-                self._seam.start(self._last, before)
+                self._seam.start(self._last, self._blend(selection.rows_before()))
             wanted = self._seam.apply(planned)
         command, clamped = self._limiter.clamp(wanted, self._last)
         self._counters.clamped += clamped
@@ -264,35 +264,8 @@ class ChunkExecutor:
         self._last = starve(self._running, now - self._starved_at, self.config.decay_seconds, self.config.decay)
         return Command(self._last, Source.HOLD)
 
-    def _due(self, now):
-        upcoming = self._timeline.peek(now)
-        if upcoming is None:
-            return True
-        if self.config.mode == 'sync':
-            return False
-        period = self.config.period
-        reserve = self._latency.percentile(95) + period
-        due = min(self._timeline.newest.stamp + self._interval(), upcoming.until() - reserve)
-        return now >= due - 0.5 * period
-
-    def _committed(self, now, delay):
-        count = math.ceil(delay / self.config.period - 1e-9)
-        rows = []
-        for tick in range(count):
-            selection = self._timeline.peek(now + tick * self.config.period)
-            if selection is None:
-                break
-            rows.append(blend(selection.rows(), self.config.ensemble_coeff, self.config.favor, self._factors))
-        return np.array(rows).reshape(-1, DIM)
-
-    def _interval(self):
-        """s between requests."""
-        config = self.config
-        newest = self._timeline.newest
-        horizon = newest.horizon if newest else self._traits.horizon if self._traits else 1
-        if config.mode == 'latest':
-            return config.replan_interval or max(horizon // 2, 1) * config.period
-        return config.ensemble_interval or max(horizon // 8, 1) * config.period
+    def _blend(self, rows):
+        return blend(rows, self.config.ensemble_coeff, self.config.favor, self._factors)
 
     def _action_steps(self, horizon):
         wanted = self.config.n_action_steps or (self._traits.n_action_steps if self._traits else None) or horizon

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kiwi_policy.core.alignment import live, row_at, rows_left
+from kiwi_policy.core.alignment import live, row_at, row_before, rows_left
 from kiwi_policy.core.ensembling import disagreement
 
 
@@ -32,6 +32,10 @@ class Selection:
     def rows(self):
         """(n, D) the contributing rows."""
         return np.stack([chunk.actions[i] for chunk, i in zip(self.chunks, self.indices)])
+
+    def rows_before(self):
+        """(n, D) what the same chunks held one period earlier."""
+        return np.stack([row_before(chunk, i) for chunk, i in zip(self.chunks, self.indices)])
 
 
 class Timeline:

@@ -1,0 +1,51 @@
+"""When the next chunk is wanted, and what is certain to run until it comes."""
+
+import math
+
+
+class Schedule:
+    """Decides when a request is due.
+
+    `sync` asks when the chunk has run out. `latest` and `ensemble` ask once per interval, counted
+    from the stamp of the newest chunk, or earlier where the answer, expected after the measured p95
+    latency, would come after the last row.
+
+    Args:
+        config: the `ExecutorConfig`.
+        timeline: the `Timeline` of live chunks.
+        latency: the `LatencyTracker`.
+    """
+
+    def __init__(self, config, timeline, latency):
+        self._config, self._timeline, self._latency = config, timeline, latency
+
+    def due(self, now, traits):
+        """True where a chunk should be asked for at the tick at `now` (s)."""
+        upcoming = self._timeline.peek(now)
+        if upcoming is None:
+            return True
+        if self._config.mode == 'sync':
+            return False
+        period = self._config.period
+        latest = upcoming.until() - self._latency.percentile(95) - period
+        return now >= min(self._timeline.newest.stamp + self.interval(traits), latest) - 0.5 * period
+
+    def committed(self, now, delay):
+        """The `Selection`s of the ticks from `now` until `delay` s later, as far as chunks reach."""
+        for tick in range(math.ceil(delay / self._config.period - 1e-9)):
+            selection = self._timeline.peek(now + tick * self._config.period)
+            if selection is None:
+                return
+            yield selection
+
+    def interval(self, traits):
+        """s between requests; by default half a chunk in `latest`, an eighth in `ensemble`.
+
+        Args:
+            traits: the policy's `PolicyTraits`, or None while it is unknown.
+        """
+        newest = self._timeline.newest
+        horizon = newest.horizon if newest else traits.horizon if traits else 1
+        if self._config.mode == 'latest':
+            return self._config.replan_interval or max(horizon // 2, 1) * self._config.period
+        return self._config.ensemble_interval or max(horizon // 8, 1) * self._config.period

@@ -164,7 +164,9 @@ def test_unit_range():
     torch.testing.assert_close(
         to_unit_range(torch.tensor([[[[0, 255]]]], dtype=torch.uint8)), torch.tensor([[[[-1.0, 1.0]]]])
     )
-    torch.testing.assert_close(to_unit_range(torch.tensor([[[[0.0, 0.5]]]])), torch.tensor([[[[-1.0, 0.0]]]]))
+    torch.testing.assert_close(
+        to_unit_range(torch.tensor([[[[0.0, 0.5]]]])), torch.tensor([[[[-1.0, 0.0]]]])
+    )
 
 
 def test_random_shift_moves_whole_images_by_whole_pixels():
@@ -214,3 +216,14 @@ def test_noise_of_a_wrong_shape_is_refused():
     policy = tiny_policy('flow')
     with pytest.raises(ValueError, match=r'noise must be of shape \(2, 8, 9\), got \(2, 9\)'):
         policy.predict_action_chunk(random_batch(policy, 2), noise=torch.zeros(2, 9))
+
+
+def test_optimizer_state_is_contiguous_after_a_step():
+    """LeRobot saves it as safetensors, which refuse anything else."""
+    policy = tiny_policy('flow')
+    optimizer = torch.optim.AdamW(policy.get_optim_params())
+    policy(random_batch(policy, 2))[0].backward()
+    optimizer.step()
+    states = [value for state in optimizer.state.values() for value in state.values()]
+    assert states
+    assert all(value.is_contiguous() for value in states)

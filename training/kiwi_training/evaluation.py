@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
@@ -67,7 +69,7 @@ def run_all(evaluation, progress=None):
         return results
     context = multiprocessing.get_context('spawn')
     results = [None] * len(evaluation.seeds)
-    with ProcessPoolExecutor(evaluation.jobs, context, _prepare, (evaluation,)) as pool:
+    with ProcessPoolExecutor(evaluation.jobs, context, _start_worker, (evaluation,)) as pool:
         running = {pool.submit(_run, index): index for index in range(len(evaluation.seeds))}
         try:
             for done in as_completed(running):
@@ -76,6 +78,8 @@ def run_all(evaluation, progress=None):
                     progress(done.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
             raise
     return results
 
@@ -130,6 +134,18 @@ def rollout_record(rollout):
 
 
 _worker = {}
+
+
+def _start_worker(evaluation):
+    """Prepare a process that leaves Ctrl-C to its parent and never outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    _prepare(evaluation)
+
+
+def _follow_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _prepare(evaluation):

@@ -1,7 +1,9 @@
 """A policy and an environment small enough to reason about, for tests of the harness."""
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,3 +82,9 @@ def make_track(image_size, info):
 
 def make_broken(checkpoint, sampling):
     raise ValueError(f'nothing in {checkpoint}')
+
+
+def make_sleeper(checkpoint, sampling):
+    """A policy that takes forever; its process leaves a file named after it in the checkpoint's folder."""
+    (Path(checkpoint) / f'worker-{os.getpid()}').touch()
+    return Walker(seconds=1000.0)

@@ -1,5 +1,10 @@
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -226,3 +231,48 @@ def test_only_the_observation_a_chunk_is_made_from_is_completed():
     rollout = run_rollout(Costly(), walker, settings(), seed=0)
     assert [history[-1]['picture'] for history, _, _ in walker.calls] == Costly.completed
     assert len(Costly.completed) == len(rollout.inference_seconds) < len(rollout.actions) / 4
+
+
+@pytest.mark.parametrize('signum', [signal.SIGINT, signal.SIGKILL])
+def test_workers_never_outlive_the_command(tmp_path, signum):
+    script = tmp_path / 'endless.py'
+    script.write_text(
+        'import sys\n'
+        'from test_evaluate import evaluation\n'
+        'from evaluation_fakes import make_sleeper\n'
+        'from kiwi_training.evaluation import run_all\n'
+        'if __name__ == "__main__":\n'
+        '    try:\n'
+        '        run_all(evaluation(sys.argv[1], jobs=2, make_policy=make_sleeper))\n'
+        '    except KeyboardInterrupt:\n'
+        '        pass\n')
+    folder = os.path.dirname(__file__)
+    path = os.pathsep.join([folder, *(entry for entry in sys.path if entry)])
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env={**os.environ, 'PYTHONPATH': path})
+    try:
+        workers = wait_for(lambda: sorted(tmp_path.glob('worker-*')) if len(
+            list(tmp_path.glob('worker-*'))) == 2 else None)
+        pids = [int(worker.name.removeprefix('worker-')) for worker in workers]
+        process.send_signal(signum)
+        process.wait(30)
+        wait_for(lambda: not any(alive(pid) for pid in pids))
+    finally:
+        process.kill()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f'not within {seconds} s')
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as stat:
+            return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False

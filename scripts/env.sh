@@ -1,5 +1,5 @@
 # The environment of kiwi's commands; sourced by bash after setup.sh has named VIRTUAL_ENV.
-# Variables that are already set (ROS_DOMAIN_ID, MUJOCO_GL, ...) are left as they are.
+# Variables that are already set (ROS_DOMAIN_ID, HF_HUB_OFFLINE, ...) are left as they are.
 : "${VIRTUAL_ENV:?run this through make, or: source scripts/activate.sh}"
 
 export PATH=$VIRTUAL_ENV/bin:$root/install/kiwi_training/bin:$PATH
@@ -7,7 +7,6 @@ if [[ $(ros_kind) == wheels ]]; then
   export AMENT_PREFIX_PATH=$VIRTUAL_ENV CMAKE_PREFIX_PATH=$VIRTUAL_ENV
   export RMW_IMPLEMENTATION=${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}
 fi
-export MUJOCO_GL=${MUJOCO_GL:-egl}
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}
 
 # The workspace, where it is built. colcon's own scripts use unset variables.

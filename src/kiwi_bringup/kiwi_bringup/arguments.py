@@ -45,8 +45,8 @@ ARGUMENTS = (
     Argument('robot_port', '', 'Serial device of the servo bus; needed with sim:=false, else the emulated bus.'),
     Argument('calibration', '', 'LeRobot calibration file of the robot; needed with sim:=false.'),
     Argument('namespace', '', 'ROS namespace of all nodes.'),
-    Argument('config', '', 'Folder of policy.yaml, executor.yaml and rollout.yaml; empty takes share/kiwi_policy/config. '
-                           'The arguments above win over it.'),
+    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml or sim.yaml, in place of those that '
+                           'ship; the arguments above win over them.'),
 )
 
 

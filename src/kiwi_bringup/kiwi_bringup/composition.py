@@ -24,13 +24,16 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     """
     simulated = arguments['sim'] == 'true'
     share = locate('kiwi_policy') / 'share' / 'kiwi_policy'
-    config = existing_folder('config', arguments['config']) if arguments['config'] else share / 'config'
+    config = existing_folder('config', arguments['config']) if arguments['config'] else None
 
-    def node(package: str, name: str, file: str | None, parameters: Mapping[str, Value], **traits) -> Process:
+    def node(package: str, name: str, file: str, parameters: Mapping[str, Value], **traits) -> Process:
+        prefix = locate(package)
+        shipped = prefix / 'share' / package / 'config' / file
+        own = config / file if config else shipped
         command = node_command(
-            locate(package) / 'lib' / package / name,
+            prefix / 'lib' / package / name,
             arguments['namespace'],
-            config / file if file else None,
+            own if own.is_file() else shipped,
             parameters,
         )
         return Process(name, command, **traits)
@@ -54,7 +57,7 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     }, on_exit=OnExit.ENDS, prefixed=False)
     if not simulated:
         return policy, executor, rollout
-    world = node('kiwi_sim', 'sim_node', None, {'port_link': str(bus_link)}, on_exit=OnExit.FAILS, stop_stage=1)
+    world = node('kiwi_sim', 'sim_node', 'sim.yaml', {'port_link': str(bus_link)}, on_exit=OnExit.FAILS, stop_stage=1)
     return world, policy, executor, rollout
 
 

@@ -21,12 +21,14 @@ def environment(simulated: bool, domain: int, profile: Path, base: Mapping[str, 
     """
     added = {
         'ROS_DOMAIN_ID': str(domain),
-        'HF_HUB_OFFLINE': '1',
         'PYTHONUNBUFFERED': '1',
         'KIWI_TETHER_PARENT': str(os.getpid()),
     }
-    if simulated:
-        added |= {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
-        added |= dict.fromkeys(PROFILES, str(profile))
-    keep = {'HF_HUB_OFFLINE', 'MUJOCO_GL', *PROFILES}
-    return {name: value for name, value in added.items() if name not in keep or not base.get(name)}
+    if not base.get('HF_HUB_OFFLINE'):
+        added['HF_HUB_OFFLINE'] = '1'
+    if simulated and not any(base.get(name) for name in PROFILES):
+        # The profile does discovery by itself; a range here would add a transport on all interfaces.
+        added |= dict.fromkeys(PROFILES, str(profile)) | {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'}
+    elif simulated:
+        added['ROS_AUTOMATIC_DISCOVERY_RANGE'] = base.get('ROS_AUTOMATIC_DISCOVERY_RANGE') or 'LOCALHOST'
+    return added

@@ -10,7 +10,7 @@ SETTLED = 30.0  # s of life after which a process counts as having started well
 EARLY_DEATHS = 3  # in a row, after which starting again is given up
 MISCONFIGURED = 2  # status of a process that cannot run as it was configured
 
-INTERRUPT_GRACE = 5.0  # s from SIGINT to SIGTERM
+INTERRUPT_GRACE = 10.0  # s from SIGINT to SIGTERM
 TERMINATE_GRACE = 5.0  # s from SIGTERM to SIGKILL
 
 

@@ -1,0 +1,110 @@
+import json
+
+import pytest
+from kiwi_bringup import arguments
+from kiwi_bringup.arguments import ArgumentError
+from kiwi_bringup.composition import compose
+from kiwi_bringup.process import OnExit, node_command
+
+
+@pytest.fixture
+def locate(tmp_path):
+    """Install prefixes with what the composition looks for."""
+    (tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'checkpoints' / 'flow').mkdir(parents=True)
+    for package, file in (('kiwi_policy', 'policy.yaml'), ('kiwi_policy', 'executor.yaml'),
+                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_sim', 'sim.yaml')):
+        path = tmp_path / package / 'share' / package / 'config' / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('')
+    calibration = tmp_path / 'kiwi_sim' / 'share' / 'kiwi_sim' / 'calibration' / 'lekiwi_sim.json'
+    calibration.parent.mkdir(parents=True)
+    calibration.write_text('{}')
+    return lambda package: tmp_path / package
+
+
+def composed(locate, tmp_path, **values):
+    return {p.name: p for p in compose(arguments.complete(values), locate, tmp_path / 'bus')}
+
+
+def parameters(process):
+    """Parameters that the command line sets one by one, decoded."""
+    words = process.command
+    pairs = [words[i + 1].split(':=', 1) for i, word in enumerate(words) if word == '-p']
+    return {name: json.loads(value) for name, value in pairs}
+
+
+def test_simulation_starts_world_policy_executor_rollouts(locate, tmp_path):
+    made = composed(locate, tmp_path)
+    assert list(made) == ['sim_node', 'policy_node', 'chunk_executor_node', 'rollout_node']
+    assert {name: p.on_exit for name, p in made.items()} == {
+        'sim_node': OnExit.FAILS, 'policy_node': OnExit.RESPAWN,
+        'chunk_executor_node': OnExit.FAILS, 'rollout_node': OnExit.ENDS}
+
+
+def test_executor_stops_before_what_it_stands_on(locate, tmp_path):
+    made = composed(locate, tmp_path)
+    assert made['chunk_executor_node'].stop_stage < made['sim_node'].stop_stage
+    assert made['rollout_node'].stop_stage == made['chunk_executor_node'].stop_stage
+
+
+def test_executor_drives_the_bus_that_the_simulation_links(locate, tmp_path):
+    made = composed(locate, tmp_path)
+    assert parameters(made['chunk_executor_node'])['robot_port'] == str(tmp_path / 'bus')
+    assert parameters(made['sim_node'])['port_link'] == str(tmp_path / 'bus')
+
+
+def test_real_robot_has_no_simulation(locate, tmp_path):
+    calibration = tmp_path / 'mine.json'
+    calibration.write_text('{}')
+    made = composed(locate, tmp_path, sim='false', robot_port='/dev/ttyACM0', calibration=str(calibration))
+    assert 'sim_node' not in made
+    assert parameters(made['chunk_executor_node'])['robot_port'] == '/dev/ttyACM0'
+    assert parameters(made['chunk_executor_node'])['calibration'] == str(calibration)
+    assert parameters(made['rollout_node'])['sim'] is False
+
+
+def test_numbers_and_texts_keep_their_types(locate, tmp_path):
+    made = composed(locate, tmp_path, rollouts='3', time_limit='7', task='12', mode='ensemble')
+    rollout = parameters(made['rollout_node'])
+    assert rollout['rollouts'] == 3
+    assert isinstance(rollout['time_limit'], float)
+    assert rollout['task'] == '12'
+    assert parameters(made['chunk_executor_node'])['mode'] == 'ensemble'
+
+
+def test_namespace_reaches_every_node(locate, tmp_path):
+    for process in composed(locate, tmp_path, namespace='left/').values():
+        assert '__ns:=/left' in process.command
+
+
+def test_own_parameter_file_replaces_the_shipped_one(locate, tmp_path):
+    own = tmp_path / 'own'
+    own.mkdir()
+    (own / 'executor.yaml').write_text('')
+    made = composed(locate, tmp_path, config=str(own))
+    assert str(own / 'executor.yaml') in made['chunk_executor_node'].command
+    assert str(tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'config' / 'policy.yaml') in made['policy_node'].command
+
+
+@pytest.mark.parametrize(('values', 'names'), [
+    ({'head': 'flw'}, ['flw', 'flow']),
+    ({'checkpoint': '/no/such/folder'}, ['checkpoint', '/no/such/folder']),
+    ({'config': '/no/such/folder'}, ['config', '/no/such/folder']),
+    ({'rollouts': 'many'}, ['rollouts', 'many']),
+    ({'rollouts': '-1'}, ['rollouts', '-1']),
+    ({'time_limit': 'nan'}, ['time_limit', 'nan']),
+    ({'sim': 'false'}, ['robot_port']),
+    ({'sim': 'false', 'robot_port': '/dev/ttyACM0'}, ['calibration']),
+    ({'calibration': '/no/such/file'}, ['calibration', '/no/such/file']),
+])
+def test_error_names_argument_and_value(locate, tmp_path, values, names):
+    with pytest.raises(ArgumentError) as error:
+        composed(locate, tmp_path, **values)
+    assert all(name in str(error.value) for name in names)
+
+
+def test_node_command_is_what_ros_takes(tmp_path):
+    command = node_command(tmp_path / 'node', 'a', tmp_path / 'p.yaml', {'text': 'a "b"', 'flag': True}, {'x': 'y'})
+    assert command == (
+        str(tmp_path / 'node'), '--ros-args', '-r', '__ns:=/a', '-r', 'x:=y', '--params-file', str(tmp_path / 'p.yaml'),
+        '-p', 'text:="a \\"b\\""', '-p', 'flag:=true')

@@ -72,6 +72,7 @@ class Trainer:
         recipe = self._recipe(meta, resume_from)
         self.accelerator = _accelerator(options, recipe.policy)
         self._quiet = not self.accelerator.is_main_process
+        self._precision = {'no': 'fp32'}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
         with self.accelerator.main_process_first():
             size = options.resize or natural_size(recipe.policy, meta)
             cache = load_frames(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
@@ -223,8 +224,8 @@ class Trainer:
     def _describe(self, meta) -> None:
         options = self.options
         weights = sum(parameter.numel() for parameter in self.policy.parameters())
-        self._say(f'{self.policy.name}: {weights / 1e6:.2f} M weights, {self.accelerator.mixed_precision} mixed '
-                  f'precision on {self.accelerator.device}, {torch.get_num_threads()} threads')
+        self._say(f'{self.policy.name}: {weights / 1e6:.2f} M weights, {self._precision} on '
+                  f'{self.accelerator.device}, {torch.get_num_threads()} threads')
         self._say(f'{meta.repo_id}: {len(self.train_episodes)} episodes to train on ({len(self._order)} frames), '
                   f'{len(self.held_episodes)} held out; {meta.fps} frames per second')
         self._say(f'{self._budget_text()}, batch {options.batch_size} x {self.accelerator.num_processes}, seed {options.seed}, '

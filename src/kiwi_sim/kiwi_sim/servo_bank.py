@@ -76,7 +76,7 @@ class ServoBank:
         if address < PRESENT.stop and address + length > PRESENT.start:
             with self._backend.lock:
                 readings = self._backend.measure()
-            self._refresh(readings, errors or {})
+            self._refresh(servo_ids, readings, errors or {})
         return [self.registers(servo_id).read(address, length) for servo_id in servo_ids]
 
     def write(self, writes):
@@ -147,10 +147,11 @@ class ServoBank:
         low, high = servo.get(Address.MIN_POSITION), servo.get(Address.MAX_POSITION)
         return goal if low == high == 0 else min(max(goal, low), high)
 
-    def _refresh(self, readings, errors):
+    def _refresh(self, servo_ids, readings, errors):
         ticks = self._present_ticks(readings)
         voltage, temperature, current = self._health.update(readings)
-        for index, servo in enumerate(self._servos):
+        for servo_id in servo_ids:
+            index, servo = servo_id - 1, self.registers(servo_id)
             servo.set(Address.PRESENT_POSITION, ticks[index])
             velocity = int(np.rint(readings.velocity[index]))
             servo.set(Address.PRESENT_VELOCITY, velocity)
@@ -158,7 +159,7 @@ class ServoBank:
             servo[Address.PRESENT_VOLTAGE] = voltage
             servo[Address.PRESENT_TEMPERATURE] = temperature[index]
             servo.set(Address.PRESENT_CURRENT, current[index])
-            servo[Address.STATUS] = errors.get(index + 1, StatusError.NONE)
+            servo[Address.STATUS] = errors.get(servo_id, StatusError.NONE)
             servo[Address.MOVING] = abs(velocity) > 50 * servo[Address.MOVING_THRESHOLD]
 
 

@@ -72,7 +72,6 @@ class PolicyNode(Node):
     def __init__(self, load_policy=load):
         super().__init__(NAME)
         self.parameters = p = declare(self, TABLE)
-        os.nice(p.niceness)
         self._policy = load_policy(p)
         self._info = self._policy.info
         if tuple(self._info.names) != features.NAMES:
@@ -88,7 +87,7 @@ class PolicyNode(Node):
         self._arrival = threading.Condition()
         self._pairs = StampPairing()
         self._complaints = Complaints(self.get_logger().warning, self.get_logger().info)
-        self._worker = NewestJobWorker(self._answer, self._on_error, name='inference')
+        self._worker = NewestJobWorker(self._answer, self._on_error, self._give_way, name='inference')
 
         self._chunks = self.create_publisher(ActionChunk, 'action_chunk', qos.CHUNK)
         self._infos = self.create_publisher(PolicyInfo, 'policy_info', qos.LATCHED)
@@ -135,6 +134,10 @@ class PolicyNode(Node):
         self._worker.submit(_Job(message, time.monotonic()))
 
     # Inference thread.
+
+    def _give_way(self):
+        """Lower the priority of the calling thread; on Linux each thread has its own."""
+        os.nice(self.parameters.niceness)
 
     def _answer(self, job):
         request = job.request

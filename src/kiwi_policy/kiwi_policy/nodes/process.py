@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -11,6 +12,9 @@ from rclpy.signals import SignalHandlerOptions
 
 MISCONFIGURED = 2
 """Exit code of a node that cannot run as it was configured: starting it again would not help."""
+
+SETTLE = 0.2
+"""s after spinning in which callbacks that a pool of threads has already taken up come to their end."""
 
 
 class Interrupt:
@@ -67,6 +71,7 @@ def spin(node, ended, executor=None):
     except ExternalShutdownException:
         pass
     finally:
+        time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
 

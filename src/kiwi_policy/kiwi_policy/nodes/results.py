@@ -23,9 +23,9 @@ def make_run_folder(output_dir, now=None):
         now: datetime in UTC; default: the present.
 
     Returns:
-        Path of the folder.
+        absolute Path of the folder.
     """
-    output_dir = Path(output_dir)
+    output_dir = Path(output_dir).absolute()
     name = (now or datetime.now(UTC)).strftime('%Y-%m-%dT%H-%M-%SZ')
     output_dir.mkdir(parents=True, exist_ok=True)
     for attempt in range(1000):
@@ -113,7 +113,7 @@ class RunResults:
         total = {
             'finished_rollouts': len(episodes), 'successes': self.successes,
             'success_rate': self.successes / len(episodes) if episodes else None,
-            'success_interval_95': [low, high],
+            'success_interval_95': [round(low, 6), round(high, 6)],
             'evaluations_per_chunk': float(np.mean(evaluations)) if evaluations else None,
             'latency_p50': p50, 'latency_p95': p95,
             'response_p95': max((e.response_p95 for e in episodes), default=None),

@@ -9,11 +9,12 @@ class NewestJobWorker:
     Args:
         work: called with the job in the worker thread.
         on_error: called with (job, exception) in the worker thread; the thread lives on.
+        on_start: called once in the worker thread, before the first job.
         name: of the thread.
     """
 
-    def __init__(self, work, on_error, name='worker'):
-        self._work, self._on_error = work, on_error
+    def __init__(self, work, on_error, on_start=None, name='worker'):
+        self._work, self._on_error, self._on_start = work, on_error, on_start
         self._condition = threading.Condition()
         self._job, self._closed = None, False
         self.replaced = 0
@@ -44,6 +45,8 @@ class NewestJobWorker:
         return not self._thread.is_alive()
 
     def _run(self):
+        if self._on_start is not None:
+            self._on_start()
         while True:
             with self._condition:
                 while self._job is None and not self._closed:

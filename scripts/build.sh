@@ -15,7 +15,7 @@ flock 8
 contents() {
   find "$@" -type f -not -path '*/__pycache__/*' -not -path '*/.*' -not -path '*.egg-info/*' \
     -not -path '*/test/*' -not -path '*/tests/*' -print0 \
-    | LC_ALL=C sort -z | xargs -0 sha256sum | { cat; echo "$VIRTUAL_ENV ${AMENT_PREFIX_PATH%%:*}"; } | sha256sum | cut -c 1-16
+    | LC_ALL=C sort -z | xargs -0 sha256sum | { cat; echo "$VIRTUAL_ENV"; } | sha256sum | cut -c 1-16
 }
 
 colcon_package() {

@@ -21,7 +21,7 @@ step() {
   mkdir -p "$(dirname "$log")"
   printf '  %s ...\n' "$title" >&2
   (
-    while sleep 15; do
+    while sleep 15 && kill -0 $$ 2>/dev/null; do
       printf '  %s ... %d s (%s)\n' "$title" "$((SECONDS - start))" "$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c 1-80)" >&2
     done
   ) &

@@ -38,8 +38,8 @@ missing() {
 explain_python() {
   die 'no Python 3.12 found (tried python3, python3.12, pyenv and uv), and this machine'"'"'s apt does not offer one.' \
     'Install it in one of these ways and run the same command again:' \
-    '  uv:    uv python install 3.12' \
-    '  pyenv: pyenv install 3.12' \
+    '  with uv (docs.astral.sh/uv):         uv python install 3.12' \
+    '  with pyenv (github.com/pyenv/pyenv): pyenv install 3.12' \
     'or name an interpreter: KIWI_PYTHON=/path/to/python3.12 make ...'
 }
 

@@ -7,6 +7,7 @@ from kiwi_bringup.arguments import ArgumentError
 from kiwi_bringup.process import OnExit, Process, Value, node_command
 
 Locate = Callable[[str], Path]  # package name -> its install prefix
+READY_TIMEOUT = 180.0  # s that processes wait for each other at start; a busy machine imports torch slowly
 
 
 def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tuple[Process, ...]:
@@ -46,6 +47,7 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     executor = node('kiwi_policy', 'chunk_executor_node', 'executor.yaml', {
         **robot(arguments, locate, bus_link),
         'mode': arguments['mode'],
+        'connect_timeout': READY_TIMEOUT,
     }, on_exit=OnExit.FAILS)
     rollout = node('kiwi_policy', 'rollout_node', 'rollout.yaml', {
         'sim': simulated,
@@ -54,6 +56,7 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         'time_limit': number('time_limit', arguments, float),
         'task': arguments['task'],
         'output_dir': str(Path(arguments['output_dir']).absolute()),
+        'ready_timeout': READY_TIMEOUT,
     }, on_exit=OnExit.ENDS, prefixed=False)
     if not simulated:
         return policy, executor, rollout

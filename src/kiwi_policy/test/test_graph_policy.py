@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ pytest.importorskip('rclpy')
 pytest.importorskip('kiwi_msgs')
 
 from graph_support import PATIENCE, Graph, Operator, wait_for  # noqa: E402
+from nodes_support import FakeInfo  # noqa: E402
 from kiwi_msgs.action import RunRollouts  # noqa: E402
 from kiwi_msgs.msg import ExecutorStatus as S  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
 from kiwi_policy.core.features import CAMERAS, NAMES  # noqa: E402
-from kiwi_policy.nodes import conversions, qos  # noqa: E402
+from kiwi_policy.nodes import conversions, policy_node, policy_parameters, qos  # noqa: E402
 from kiwi_policy.nodes.images import decode_rgb  # noqa: E402
+from kiwi_policy.nodes.parameters import ParameterError  # noqa: E402
 
 HORIZON = 48
 
@@ -193,19 +196,39 @@ def done(future):
 
 
 @pytest.mark.parametrize('what, text', [
-    ('missing', 'does not exist'), ('pickled', 'no model.safetensors: pickled weights can run code'),
-    ('steps', 'n_action_steps 4 is below half')])
-def test_a_wrong_checkpoint_is_one_clear_line(what, text, checkpoint, tmp_path):
+    ('pickled', 'no model.safetensors: pickled weights can run code'), ('steps', 'n_action_steps 4 is below half'),
+    ('unnamed', 'parameter checkpoint is empty')])
+def test_a_wrong_checkpoint_is_refused(what, text, checkpoint, tmp_path):
     folder = tmp_path / 'checkpoint'
-    if what != 'missing':
-        shutil.copytree(checkpoint, folder)
+    shutil.copytree(checkpoint, folder)
     if what == 'pickled':
         (folder / 'model.safetensors').rename(folder / 'pytorch_model.bin')
     if what == 'steps':
         config = json.loads((folder / 'config.json').read_text())
         (folder / 'config.json').write_text(json.dumps(config | {'n_action_steps': 4}))
+    parameters = {parameter.name: parameter.default for parameter in policy_parameters.TABLE}
+    parameters |= {'checkpoint': '' if what == 'unnamed' else str(folder), 'torch_threads': 0}
+    with pytest.raises(ValueError, match=text):
+        policy_node.load(SimpleNamespace(**parameters))
+    if what == 'steps':
+        loaded = policy_node.load(SimpleNamespace(**parameters | {'allow_short_action_steps': True}))
+        assert loaded.info.n_action_steps == 4
+
+
+def test_a_missing_checkpoint_is_one_clear_line(tmp_path):
     graph = Graph(tmp_path)
-    assert start_policy(graph, folder).wait(PATIENCE) == 2
-    errors = [line for line in graph.output('policy').splitlines() if 'error:' in line]
-    assert len(errors) == 1 and text in errors[0] and errors[0].startswith('policy_node: error: ')
-    assert 'Traceback' not in graph.output('policy')
+    assert start_policy(graph, tmp_path / 'nowhere').wait(PATIENCE) == 2
+    output = graph.output('policy')
+    assert output.startswith('policy_node: error: checkpoint ') and 'does not exist' in output
+    assert output.count('\n') == 1
+
+
+@pytest.mark.parametrize('saved, wanted, period', [(None, 0.05, 0.05), (1 / 30, 0.0, 1 / 30), (0.05, 0.05, 0.05)])
+def test_the_period_comes_from_the_checkpoint_or_the_parameter(saved, wanted, period):
+    assert policy_node.chunk_period(FakeInfo(period=saved), wanted) == period
+
+
+@pytest.mark.parametrize('saved, wanted, text', [(None, 0.0, 'set parameter period'), (1 / 30, 0.05, 'leave it at 0')])
+def test_a_period_that_is_missing_or_differs_is_refused(saved, wanted, text):
+    with pytest.raises(ParameterError, match=text):
+        policy_node.chunk_period(FakeInfo(period=saved), wanted)

@@ -90,3 +90,13 @@ def test_warm_up_measures_without_the_first_chunk():
     assert len(maker.latency) == 3
     assert maker.latency.percentile(95) > 0
     assert list(policy.shown[0][0][0]) == ['observation.state', 'observation.images.front']
+
+
+def test_chunks_replace_the_probes_in_the_latency():
+    maker = ChunkMaker(FakePolicy())
+    maker.warm_up(4)
+    for _ in range(3):
+        assert len(maker.latency) == 3
+        maker.make(observation(), '')
+    maker.make(observation(), '')
+    assert len(maker.latency) == 4

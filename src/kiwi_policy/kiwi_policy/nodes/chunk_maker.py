@@ -10,6 +10,8 @@ from kiwi_policy.core.latency import LatencyTracker
 from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
 
+PROBES = 5
+
 
 @dataclass(frozen=True)
 class Made:
@@ -39,8 +41,13 @@ class ChunkMaker:
     def __init__(self, policy, seed=-1):
         self._policy = policy
         self._seeds = np.random.default_rng(None if seed < 0 else seed)
-        self.latency = LatencyTracker(window=100)
+        self._chunks, self._probes = LatencyTracker(window=100), LatencyTracker(window=PROBES)
         self.evaluations = 0
+
+    @property
+    def latency(self):
+        """`LatencyTracker` of the chunks made, of the probes while there are fewer chunks than probes."""
+        return self._chunks if len(self._chunks) >= len(self._probes) else self._probes
 
     def make(self, observation, task):
         """Return what was `Made` from a `history.Observation`.
@@ -48,6 +55,25 @@ class ChunkMaker:
         Raises:
             ValueError: an image cannot be decoded, or the policy returned something unfit.
         """
+        made = self._make(observation, task)
+        self._chunks.add(made.seconds)
+        return made
+
+    def probe(self):
+        """Make a chunk from a blank observation, to measure the latency."""
+        info = self._policy.info
+        images = dict.fromkeys(info.cameras, encode_rgb(np.zeros((96, 96, 3), np.uint8)))
+        observation = Observation(0, (np.zeros(DIM),) * info.n_obs_steps, (images,) * info.n_obs_steps, {})
+        self._probes.add(self._make(observation, '').seconds)
+
+    def warm_up(self, chunks):
+        """Probe `chunks` times; the first, with its set-up, is not counted."""
+        for index in range(chunks):
+            self.probe()
+            if index == 0 and chunks > 1:
+                self._probes = LatencyTracker(window=PROBES)
+
+    def _make(self, observation, task):
         started = time.monotonic()
         history = self._decoded(observation)
         decoded = time.monotonic()
@@ -56,20 +82,8 @@ class ChunkMaker:
         actions = np.asarray(prediction.actions)
         if actions.ndim != 2 or actions.shape[1] != DIM:
             raise ValueError(f'the policy returned actions of shape {actions.shape}, expected (H, {DIM})')
-        self.latency.add(finished - started)
         self.evaluations = int(prediction.evaluations or 0)
         return Made(actions, self.evaluations, finished - started, finished - decoded)
-
-    def warm_up(self, chunks):
-        """Make `chunks` chunks from blank observations; the first, with its set-up, is not counted."""
-        info = self._policy.info
-        blank = encode_rgb(np.zeros((96, 96, 3), np.uint8))
-        images = dict.fromkeys(info.cameras, blank)
-        observation = Observation(0, (np.zeros(DIM),) * info.n_obs_steps, (images,) * info.n_obs_steps, {})
-        for index in range(chunks):
-            self.make(observation, '')
-            if index == 0 and chunks > 1:
-                self.latency = LatencyTracker(window=100)
 
     def _decoded(self, observation):
         pixels = {}

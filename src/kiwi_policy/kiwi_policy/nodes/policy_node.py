@@ -25,12 +25,16 @@ from kiwi_policy.nodes.worker import NewestJobWorker
 NAME = 'policy_node'
 POLL = 0.05
 INFO_INTERVAL = 1.0
+PROBE_INTERVAL = 1.0
+MAX_PROBES = 120
 
 
 @dataclass(frozen=True)
 class _Job:
     request: ChunkRequest
     received: float
+
+PROBE = object()
 
 
 def load(parameters):
@@ -97,6 +101,8 @@ class PolicyNode(Node):
         for camera in self._info.cameras:
             self.create_subscription(CompressedImage, f'camera/{camera}/image_raw/compressed',
                                      lambda message, camera=camera: self._on_image(camera, message), qos.CAMERA)
+        self._probes_left = MAX_PROBES
+        self.create_timer(PROBE_INTERVAL, self._probe)
         self._worker.start()
         self._publish_info()
         self._announce()
@@ -131,7 +137,14 @@ class PolicyNode(Node):
             self._arrival.notify()
 
     def _on_request(self, message):
+        self._probes_left = 0
         self._worker.submit(_Job(message, time.monotonic()))
+
+    def _probe(self):
+        """Until the first request the latency is measured anew: at start everybody is busy."""
+        if self._probes_left and self.parameters.warm_up:
+            self._probes_left -= 1
+            self._worker.submit(PROBE)
 
     # Inference thread.
 
@@ -140,6 +153,10 @@ class PolicyNode(Node):
         os.nice(self.parameters.niceness)
 
     def _answer(self, job):
+        if job is PROBE:
+            self._maker.probe()
+            self._publish_info()
+            return
         request = job.request
         if request.episode_id != self._episode:
             self._episode = request.episode_id

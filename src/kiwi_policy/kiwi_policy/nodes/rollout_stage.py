@@ -8,6 +8,8 @@ from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
 from kiwi_policy.nodes.video import write_film
 
 BEGIN_ATTEMPTS = 10
+PASSING = ('no policy', 'the policy needs')
+"""Beginnings of refusals that may pass by themselves."""
 
 
 class RosStage:
@@ -40,7 +42,7 @@ class RosStage:
         self._ports.task = None
 
     def begin(self, log, task):
-        """Begin the episode; a policy that is starting again gets a few seconds."""
+        """Begin the episode; a policy that starts again or is slow at first gets a few seconds."""
         for attempt in range(BEGIN_ATTEMPTS):
             self._ports.log, self._ports.label = log, None
             self._final, self._running = None, True
@@ -48,7 +50,7 @@ class RosStage:
             if answer.success:
                 return
             self._running = False
-            if not answer.message.startswith('no policy') or self.wait(1.0):
+            if not answer.message.startswith(PASSING) or self.wait(1.0):
                 break
         raise RunAborted(f'executor/begin_episode refused: {answer.message}')
 

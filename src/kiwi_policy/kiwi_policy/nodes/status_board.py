@@ -43,8 +43,8 @@ class StatusBoard:
         self.status = None
 
     def on_verdict(self, verdict):
-        """Note whether a chunk was accepted."""
-        if not verdict.accepted:
+        """Note whether a chunk was accepted; one that comes after its episode is no news."""
+        if not verdict.accepted and verdict.reason != 'inactive':
             self._news.append(('warning', f'chunk refused, {verdict.reason}: {verdict.detail}'))
 
     def take_news(self):

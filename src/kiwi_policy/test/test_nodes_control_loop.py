@@ -139,6 +139,26 @@ def test_a_lost_robot_is_a_latched_fault_and_is_reached_again(rig):
     rig.until(lambda: rig.ticks[-1].state is State.IDLE)
 
 
+def test_a_fault_in_idle_passes_when_the_robot_answers_again(rig):
+    rig.until(lambda: rig.ticks)
+    rig.robot.broken.set()
+    rig.until(lambda: rig.ticks[-1].state is State.FAULT)
+    rig.robot.broken.clear()
+    rig.until(lambda: rig.ticks[-1].state is State.IDLE)
+    rig.until(lambda: rig.ticks[-1].measured is not None)
+
+
+def test_a_stop_is_not_undone_by_a_lost_robot(rig):
+    rig.ask(lambda _now, _state: rig.core.stop())
+    rig.robot.broken.set()
+    rig.until(lambda: rig.ticks[-1].state is State.FAULT)
+    rig.robot.broken.clear()
+    rig.until(lambda: rig.ticks[-1].measured is not None)
+    count = len(rig.ticks)
+    rig.until(lambda: len(rig.ticks) > count + 5)
+    assert rig.core.state is State.FAULT
+
+
 def test_a_short_silence_is_no_fault():
     rig = Rig(bus_timeout=5.0)
     rig.loop.start()

@@ -46,6 +46,9 @@ class Tick:
 class ControlLoop:
     """Runs a `ChunkExecutor` on a `Hardware` until stopped; the last thing sent is a base at rest.
 
+    A robot that falls silent is a fault, latched where an episode ran; in IDLE the fault passes when the
+    robot answers again.
+
     Args:
         core: the `ChunkExecutor`.
         hardware: connected `Hardware`.
@@ -63,7 +66,8 @@ class ControlLoop:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='control', daemon=True)
         self._measured = None
-        self._heard, self._answered = time.monotonic(), True
+        self._answered, self._silent_since = True, None
+        self._fault_passes = False
         self.jitter, self.cycle = Histogram(), Histogram()
         self.bus_errors, self.missed_ticks = 0, 0
         self.last_error, self.crash = '', ''
@@ -123,14 +127,14 @@ class ControlLoop:
 
     def _tick(self, index):
         now, stamp = self._clock.time(index), self._clock.stamp(index)
-        self._answered = not self._reconnector.busy
+        self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
         self._drain(now)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
         command = self._core.step(now, state)
         request = self._core.request(now)
         self._write(command)
-        self._watch_bus()
+        self._watch_bus(started)
         self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
 
     def _read(self):
@@ -154,15 +158,22 @@ class ControlLoop:
         except HardwareError as error:
             self._note(error)
 
-    def _watch_bus(self):
+    def _watch_bus(self, started):
         if self._answered:
-            self._heard = time.monotonic()
-        silent = time.monotonic() - self._heard
-        if self._reconnector.busy or silent <= self._bus_timeout:
+            self._silent_since = None
+            if self._fault_passes:
+                self._fault_passes = False
+                self._core.reset()
             return
-        self._core.fault(f'the robot has not answered for {silent:.2f} s: {self.last_error}')
-        self._heard = time.monotonic()
-        self._reconnector.begin()
+        if self._reconnector.busy:
+            return
+        self._silent_since = self._silent_since or started
+        silent = time.monotonic() - self._silent_since
+        if silent > self._bus_timeout:
+            self._fault_passes = self._core.state is State.IDLE     # nothing ran, so nothing can resume
+            self._core.fault(f'the robot has not answered for {silent:.2f} s: {self.last_error}')
+            self._silent_since = None
+            self._reconnector.begin()
 
     def _drain(self, now):
         while self._mailbox:

@@ -51,5 +51,5 @@ class Reconnector:
                 logger.warning('attempt %d: %s', self.attempts, error)
                 self._closed.wait(self._interval)
                 continue
-            logger.warning('reached the robot again; it stays at fault until executor/reset')
+            logger.warning('reached the robot again')
             return

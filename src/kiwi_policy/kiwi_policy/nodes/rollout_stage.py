@@ -8,7 +8,7 @@ from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
 from kiwi_policy.nodes.video import write_film
 
 BEGIN_ATTEMPTS = 10
-PASSING = ('no policy', 'the policy needs')
+PASSING = ('no policy', 'the policy needs', 'the executor is FAULT')
 """Beginnings of refusals that may pass by themselves."""
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 DESCRIPTION = """\
@@ -45,7 +46,8 @@ a run's folder:
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `kiwi-train`."""
     parser = argparse.ArgumentParser(
-        'kiwi-train', description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+        'kiwi-train', description=DESCRIPTION, epilog=EXAMPLES, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_argument_group('what to train')
     what.add_argument('--dataset', metavar='ROOT', help='folder of a LeRobotDataset v3, or a Hub id owner/name')
     what.add_argument('--policy', default='kiwi_flow', metavar='TYPE',
@@ -58,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument('--list-settings', action='store_true', help='print the config of --policy and exit')
     budget = parser.add_argument_group('how long')
     budget.add_argument('--steps', type=int, help='train this many steps (repeats exactly)')
-    budget.add_argument('--minutes', type=float, help='train this long (the schedule follows the clock)')
+    budget.add_argument('--minutes', type=float, help='train this long, decoding not counted (the schedule follows the clock)')
     how = parser.add_argument_group('how')
     how.add_argument('--batch-size', type=int, default=64, help='frames per step and process (default 64)')
     how.add_argument('--lr', type=float, help='peak learning rate (default: the policy\'s preset)')
@@ -69,7 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument('--seed', type=int, default=1000, help='seed of weights, order and noise (default 1000)')
     how.add_argument('--precision', choices=('auto', 'fp32', 'bf16'), default='auto',
                      help='auto: bf16 autocast where the processor multiplies it natively (default auto)')
-    how.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: cuda if there is one, else cpu)')
+    how.add_argument('--device', choices=('cpu', 'cuda', 'mps'),
+                     help='default: cuda if there is one, else cpu; CUDA_VISIBLE_DEVICES chooses among several')
     how.add_argument('--threads', type=int, metavar='N', help='CPU threads for torch (default: its own choice)')
     how.add_argument('--val-split', type=float, default=0.05, metavar='F',
                      help='fraction of episodes held out for the validation loss (default 0.05; 0: none)')
@@ -106,6 +109,9 @@ def main(argv: list[str] | None = None) -> int:
         options, checkpoint = _options(parser, arguments, argv)
         from kiwi_training.trainer import Trainer
         outcome = Trainer(options, checkpoint).run()
+    except KeyboardInterrupt:
+        print('kiwi-train: interrupted; what was saved before stays', file=sys.stderr)
+        return 130
     except (ValueError, RuntimeError, FloatingPointError, OSError) as error:
         if os.environ.get('KIWI_TRACEBACK'):
             raise
@@ -133,6 +139,7 @@ def _options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, arg
                          '--resume (only --steps or --minutes)')
         folder = checkpoint.find_checkpoint(arguments.resume)
         options = TrainOptions.load(folder / checkpoint.STATE / checkpoint.OPTIONS)
+        options = replace(options, output=str(Path(os.path.relpath(folder.parents[1]))))
         return options.with_budget(arguments.steps, arguments.minutes), folder
     missing = [f'--{name}' for name in ('dataset', 'output') if getattr(arguments, name) is None]
     if missing:
@@ -143,6 +150,8 @@ def _options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, arg
     values = {name: value for name, value in vars(arguments).items()
               if name not in ('resume', 'list_settings', 'via_lerobot', 'no_imagenet_stats')}
     values['settings'] = tuple(values['settings'])
+    if Path(arguments.dataset).expanduser().is_dir():
+        values['dataset'] = str(Path(arguments.dataset).expanduser().resolve())
     return TrainOptions(**values, imagenet_stats=not arguments.no_imagenet_stats), None
 
 

@@ -27,7 +27,8 @@ class Photographer:
     def __init__(self, specs):
         self._world = World()
         self._specs = specs
-        self._views = {size: Views(self._world, *size) for size in {(spec.height, spec.width) for spec in specs}}
+        sizes = dict.fromkeys((spec.height, spec.width) for spec in specs)
+        self._views = {size: Views(self._world, *size) for size in sizes}
         self.state_size = mujoco.mj_stateSize(self._world.model, STATE)
 
     def close(self):
@@ -71,9 +72,8 @@ def main():
         write_ready(out)
         while (shot := read_shot(sys.stdin.buffer, size)) is not None:
             stamp, mask, state = shot
-            pictures = list(photographer.take(state, mask))
-            for number, (index, picture) in enumerate(pictures, start=1):
-                write_frame(out, Frame(stamp, index, number == len(pictures), encoder.encode(picture)))
+            for number, (index, picture) in enumerate(photographer.take(state, mask), start=1):
+                write_frame(out, Frame(stamp, index, number == mask.bit_count(), encoder.encode(picture)))
     except BrokenPipeError:
         pass
     finally:

@@ -24,10 +24,11 @@ class IdealServos:
 
     def measure(self):
         """ServoReadings of this instant."""
-        turning = self.command is not None and (self.command.torque & self.command.turning)
-        velocity = np.where(turning, self.command.velocity, 0) if self.command is not None else np.zeros(COUNT)
+        command, velocity = self.command, np.zeros(COUNT)
+        if command is not None:
+            velocity = np.where(command.torque & command.turning, command.velocity, 0.0)
         return ServoReadings(
-            self.position.copy(), velocity.astype(float), np.zeros(COUNT), time.monotonic() - self._start
+            self.position.copy(), velocity, np.zeros(COUNT), time.monotonic() - self._start
         )
 
     def drive(self, command):

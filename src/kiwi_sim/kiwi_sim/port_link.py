@@ -73,6 +73,7 @@ class PortLink:
         except BlockingIOError:
             os.close(descriptor)
             raise FileExistsError(
-                f'another simulation serves {self.path}: stop it, or choose another ROS_DOMAIN_ID or port_link'
+                f'another simulation serves {self.path}: stop it, or choose another ROS_DOMAIN_ID '
+                f'or port_link'
             ) from None
         return descriptor

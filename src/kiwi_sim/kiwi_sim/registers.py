@@ -146,7 +146,7 @@ class ServoRegisters:
         return bytes(self._memory[address:address + length]).ljust(length, b'\0')
 
     def write(self, address, data):
-        """Store bytes as a write instruction does. Read-only bytes, the id and the baud rate keep their value."""
+        """Store bytes as a write instruction does. Read-only bytes, id and baud rate keep their value."""
         saved = bytearray(self._saved)
         unlocked = self._memory[Address.LOCK] == 0
         for offset, value in enumerate(data):

@@ -157,13 +157,15 @@ class ServoBus:
         listening = self._listening()
         starts = range(0, len(rows) - length, length + 1)
         self.bank.write([
-            (rows[start], address, rows[start + 1:start + 1 + length]) for start in starts if rows[start] in listening
+            (rows[start], address, rows[start + 1:start + 1 + length])
+            for start in starts if rows[start] in listening
         ])
 
     def _acknowledge(self, packet, targets):
         if packet.servo_id == BROADCAST:
             return []
-        return [(servo_id, b'') for servo_id in targets if self.bank.registers(servo_id)[Address.RESPONSE_LEVEL]]
+        level = Address.RESPONSE_LEVEL
+        return [(servo_id, b'') for servo_id in targets if self.bank.registers(servo_id)[level]]
 
     def _targets(self, servo_id):
         listening = self._listening()

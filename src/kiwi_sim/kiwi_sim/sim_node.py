@@ -76,8 +76,9 @@ class SimNode(Node):
             name = plan.spec.name
             self._publishers_by_camera[name] = self.create_publisher(
                 CompressedImage, f'camera/{name}/image_raw/compressed', _NEWEST)
+        wire = WireTime(latency=options.usb_latency, enabled=options.wire_time)
         return Simulation(
-            plans, self._publish_frame, self._stop_on_fault, WireTime(latency=options.usb_latency, enabled=options.wire_time),
+            plans, self._publish_frame, self._stop_on_fault, wire,
             options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends)
 
     def _publish_frame(self, camera, frame):
@@ -109,7 +110,7 @@ class SimNode(Node):
     def _reset(self, request, response):
         response.success = self._simulation.reset(request.seed)
         if not response.success:
-            response.message = 'the world is reset, but no camera picture of it within 1 s: is this machine overloaded?'
+            response.message = 'the world is reset, but no picture of it came within 1 s: is the machine overloaded?'
         return response
 
     def _stop_on_fault(self, message):
@@ -125,16 +126,19 @@ def _declare(node):
     """Declare the parameters of TABLE read-only. Returns their values by name."""
     values = SimpleNamespace()
     for parameter in TABLE:
-        descriptor = ParameterDescriptor(description=parameter.description, additional_constraints=parameter.bounds, read_only=True)
+        descriptor = ParameterDescriptor(
+            description=parameter.description, additional_constraints=parameter.bounds, read_only=True)
         if parameter.low is not None and isinstance(parameter.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=float(parameter.low), to_value=float(parameter.high))]
+            interval = FloatingPointRange(from_value=float(parameter.low), to_value=float(parameter.high))
+            descriptor.floating_point_range = [interval]
         elif parameter.low is not None:
             descriptor.integer_range = [IntegerRange(from_value=parameter.low, to_value=parameter.high)]
         try:
             value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ValueError(
-                f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds}]: {error}') from error
+                f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds}]: {error}'
+            ) from error
         setattr(values, parameter.name, value)
     return values
 

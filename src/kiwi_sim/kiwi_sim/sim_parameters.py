@@ -26,16 +26,24 @@ class Parameter:
 
 
 TABLE = (
-    Parameter('seed', 0, 'Seed of the episode that the simulation starts with.', low=0, high=2**31 - 1),
-    Parameter('port_link', '', "Link kept pointing to the servo bus's pseudo-terminal; empty: kiwi/<ROS_DOMAIN_ID>/"
-              'servo-bus below XDG_RUNTIME_DIR, or below a folder of the user in the temporary directory.'),
+    Parameter('seed', 0, 'Seed of the episode that the simulation starts with.', '', 0, 2**31 - 1),
+    Parameter(
+        'port_link', '',
+        "Link kept pointing to the servo bus's pseudo-terminal; empty: kiwi/<ROS_DOMAIN_ID>/servo-bus below "
+        'XDG_RUNTIME_DIR, or below a folder of the user in the temporary directory.'),
     Parameter('wire_time', True, 'Let the bus take the time that 1 Mbaud and a USB adapter take.'),
-    Parameter('usb_latency', 0.001, 'What the USB adapter adds to a round trip; a CH343 shows about 0.001.', 's', 0.0, 0.1),
-    Parameter('camera_rate', 30.0, 'Pictures per second of the cameras front and wrist; 0 switches them off.', 'Hz', 0.0, 120.0),
+    Parameter(
+        'usb_latency', 0.001,
+        'What the USB adapter adds to a round trip; a CH343 shows about 0.001.', 's', 0.0, 0.1),
+    Parameter(
+        'camera_rate', 30.0,
+        'Pictures per second of the cameras front and wrist; 0 switches them off.', 'Hz', 0.0, 120.0),
     Parameter('image_height', 96, 'Height of their pictures.', 'pixels', 16, 480),
     Parameter('image_width', 96, 'Width of their pictures.', 'pixels', 16, 640),
     Parameter('jpeg_quality', 95, 'JPEG quality of all pictures.', '', 1, 100),
-    Parameter('overview_rate', 10.0, 'Pictures per second of the overview camera, for videos; 0 switches it off.', 'Hz', 0.0, 60.0),
+    Parameter(
+        'overview_rate', 10.0,
+        'Pictures per second of the overview camera, for videos; 0 switches it off.', 'Hz', 0.0, 60.0),
     Parameter('overview_height', 240, 'Height of its pictures.', 'pixels', 16, 480),
     Parameter('overview_width', 320, 'Width of its pictures.', 'pixels', 16, 640),
     Parameter('task_state_rate', 10.0, 'Rate of sim/task_state.', 'Hz', 0.1, 100.0),
@@ -44,12 +52,16 @@ TABLE = (
 
 def to_yaml():
     """The parameter file with every default, commented."""
-    lines = ['# Parameters of sim_node', '#', '# Above each parameter: what it does [unit, bounds]. The values are the defaults.',
-             '/**:', '  ros__parameters:']
+    lines = [
+        '# Parameters of sim_node', '#',
+        '# Above each parameter: what it does [unit, bounds]. The values are the defaults.',
+        '/**:', '  ros__parameters:',
+    ]
     for parameter in TABLE:
         text = f'{parameter.description} [{parameter.bounds}]' if parameter.bounds else parameter.description
         comment = textwrap.wrap(text, 98, initial_indent='    # ', subsequent_indent='    # ')
-        value = str(parameter.default).lower() if isinstance(parameter.default, bool) else repr(parameter.default)
+        value = repr(parameter.default)
+        value = value.lower() if isinstance(parameter.default, bool) else value
         lines += ['', *comment, f'    {parameter.name}: {value}']
     return '\n'.join(lines) + '\n'
 

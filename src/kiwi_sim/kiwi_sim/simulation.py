@@ -65,7 +65,8 @@ class Simulation:
         self._on_fault = on_fault
         self.world = World()
         self.world.reset(seed)
-        self.bus = ServoBus(WorldServos(self.world), list(self.world.units.calibration.values()), wire or WireTime(), link=link)
+        calibration = list(self.world.units.calibration.values())
+        self.bus = ServoBus(WorldServos(self.world), calibration, wire or WireTime(), link=link)
         self.cameras = None
         if self._plans:
             specs = [plan.spec for plan in self._plans]

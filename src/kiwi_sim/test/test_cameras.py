@@ -171,8 +171,9 @@ def test_the_camera_process_ends_with_its_parent():
         'os.kill(os.getpid(), signal.SIGKILL)\n'
     )
     environment = os.environ | {'PYTHONPATH': os.pathsep.join(path for path in sys.path if path)}
-    output = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, env=environment, check=False).stdout
-    pid = int(output)
+    parent = subprocess.run(
+        [sys.executable, '-c', code], stdout=subprocess.PIPE, env=environment, check=False)
+    pid = int(parent.stdout)
     deadline = time.monotonic() + 10.0
     while _runs(pid):
         assert time.monotonic() < deadline

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiwi_sim.feetech_protocol import BROADCAST, Instruction, Packet, PacketParser, encode_instruction, encode_status
+from kiwi_sim.feetech_protocol import (
+    BROADCAST,
+    Instruction,
+    Packet,
+    PacketParser,
+    encode_instruction,
+    encode_status,
+)
 
 PING = bytes.fromhex('ff ff 01 02 01 fb')
 READ_POSITION = bytes.fromhex('ff ff 01 04 02 38 02 be')

@@ -34,14 +34,15 @@ def free_port():
 
 def start_host(bus, folder, commands, observations):
     """lekiwi_host without cameras, a display or a stdin."""
+    path = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(
         [
-            sys.executable, '-m', 'lerobot.robots.lekiwi.lekiwi_host', f'--robot.port={bus.path}', '--robot.id=sim',
-            f'--robot.calibration_dir={folder}', '--robot.cameras={}', '--host.connection_time_s=300',
+            sys.executable, '-m', 'lerobot.robots.lekiwi.lekiwi_host',
+            f'--robot.port={bus.path}', '--robot.id=sim', f'--robot.calibration_dir={folder}', '--robot.cameras={}', '--host.connection_time_s=300',
             f'--host.port_zmq_cmd={commands}', f'--host.port_zmq_observations={observations}',
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=os.environ | {'PYTHONPATH': os.pathsep.join(path for path in sys.path if path), 'HF_HUB_OFFLINE': '1'})
+        env=os.environ | {'PYTHONPATH': path, 'HF_HUB_OFFLINE': '1'})
 
 
 def connect(client, host, seconds=90.0):
@@ -68,8 +69,8 @@ def test_host_and_client_read_and_drive_the_robot(simulation, tmp_path):
         ports = free_port(), free_port()
         host = start_host(simulation.bus, tmp_path, *ports)
         client = LeKiwiClient(LeKiwiClientConfig(
-            id='sim', remote_ip='127.0.0.1', cameras={}, port_zmq_cmd=ports[0], port_zmq_observations=ports[1],
-            connect_timeout_s=2))
+            id='sim', remote_ip='127.0.0.1', cameras={},
+            port_zmq_cmd=ports[0], port_zmq_observations=ports[1], connect_timeout_s=2))
         if connect(client, host):
             break
         host.kill()

@@ -38,6 +38,10 @@ class Host:
         os.close(self._port)
 
 
+def word(value):
+    return value.to_bytes(2, 'little')
+
+
 @pytest.fixture
 def bus():
     with ServoBus(IdealServos(), wire=WireTime(enabled=False)) as bus:
@@ -67,9 +71,9 @@ def test_read_and_write(host):
 
 
 def test_sync_write_is_silent_and_sync_read_answers_in_the_order_asked(host):
-    rows = bytes((42, 2)) + bytes((1,)) + (1000).to_bytes(2, 'little') + bytes((2,)) + (3000).to_bytes(2, 'little')
+    rows = bytes((42, 2, 1)) + word(1000) + bytes((2,)) + word(3000)
     assert host.ask(BROADCAST, Instruction.SYNC_WRITE, rows, size=1, wait=0.05) == b''
-    expected = encode_status(2, 0, (3000).to_bytes(2, 'little')) + encode_status(1, 0, (1000).to_bytes(2, 'little'))
+    expected = encode_status(2, 0, word(3000)) + encode_status(1, 0, word(1000))
     assert host.ask(BROADCAST, Instruction.SYNC_READ, bytes((56, 2, 2, 1)), size=16) == expected
 
 

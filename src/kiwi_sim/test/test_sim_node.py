@@ -1,6 +1,7 @@
 """sim_node as a process in a ROS graph of its own."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -103,8 +104,8 @@ def test_cameras_and_task_state_arrive_and_a_reset_shows(simulation, node):
 
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     for name in ('front', 'wrist', 'overview'):
-        node.create_subscription(
-            CompressedImage, f'camera/{name}/image_raw/compressed', lambda message, name=name: keep(name, message), best_effort)
+        topic = f'camera/{name}/image_raw/compressed'
+        node.create_subscription(CompressedImage, topic, functools.partial(keep, name), best_effort)
     node.create_subscription(TaskState, 'sim/task_state', states.append, 5)
     node.spin_until(lambda: len(newest) == 3 and states and min(counts.values()) >= 5)
 
@@ -164,7 +165,8 @@ def test_a_second_one_on_the_same_link_is_refused(simulation, environment):
 
 
 def test_a_signal_ends_it_without_a_trace(environment, tmp_path):
-    simulation = Process(environment, tmp_path / 'bus', 'image_height:=32', 'image_width:=32', 'overview_rate:=0.0')
+    small = 'image_height:=32', 'image_width:=32', 'overview_rate:=0.0'
+    simulation = Process(environment, tmp_path / 'bus', *small)
     children = _children(simulation.process.pid)
     assert len(children) == 1
     output, code = simulation.stop(signal.SIGTERM)

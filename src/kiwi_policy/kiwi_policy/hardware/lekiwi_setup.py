@@ -68,8 +68,8 @@ def check_calibration(bus, calibration, path):
                 different.append(f'{name} {register} is {stored}, the file says {value}')
     if different:
         raise HardwareError(
-            f'the servos hold another calibration than {path}: {"; ".join(different)}. Use the file this robot was '
-            f'calibrated with, or calibrate it again with lerobot-calibrate'
+            f'the servos hold another calibration than {path}: {"; ".join(different)}. Use the file '
+            f'this robot was calibrated with, or calibrate it again with lerobot-calibrate'
         )
 
 
@@ -84,7 +84,8 @@ def power_up(bus, arm, wheels):
     Raises:
         HardwareError: a servo does not take its torque.
     """
-    modes = dict.fromkeys(arm, OperatingMode.POSITION.value) | dict.fromkeys(wheels, OperatingMode.VELOCITY.value)
+    position, velocity = OperatingMode.POSITION.value, OperatingMode.VELOCITY.value
+    modes = dict.fromkeys(arm, position) | dict.fromkeys(wheels, velocity)
     pending = [name for name, mode in modes.items() if not _powered(bus, name, mode)]
     for name in pending:
         _configure(bus, name, modes[name], _ARM_GAINS if name in arm else {})

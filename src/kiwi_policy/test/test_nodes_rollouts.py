@@ -14,6 +14,7 @@ from kiwi_policy.nodes.episode_log import EpisodeLog
 from kiwi_policy.nodes.images import encode_rgb
 from kiwi_policy.nodes.results import RunResults, make_run_folder, table, write_json
 from kiwi_policy.nodes.rollout_runner import Plan, RunAborted, Runner, Verdict
+from kiwi_policy.nodes.rollout_stage import RosStage
 from kiwi_policy.nodes.video import panel, write_film
 
 STATUS = SimpleNamespace(accepted=4, underruns=1, skipped=2, rejected=1, clamped=3, takeovers=4, ticks=50, overlap=1.0,
@@ -200,3 +201,112 @@ def test_without_an_encoder_a_strip_is_written(tmp_path, monkeypatch):
 def test_no_camera_no_film(tmp_path):
     assert write_film(tmp_path / 'r', [{}], ['front'], 10.0, 48) == ''
     assert panel({'front': frames(1)[0]['front']}, ['front', 'wrist'], 47).shape == (48, 64 + 48, 3)
+
+
+class FakePorts:
+    """Latest messages and scripted services of a rollout."""
+
+    begin, end, reset = 'begin', 'end', 'reset'
+    reset_request = staticmethod(lambda seed: seed)
+    begin_request = staticmethod(lambda episode_id, task: (episode_id, task))
+    end_request = staticmethod(lambda reason: reason)
+
+    def __init__(self, **answers):
+        self.info = self.status = self.task = self.label = self.log = None
+        self.recording = False
+        self.called = []
+        self._answers = answers
+
+    def call(self, service, request):
+        self.called.append((service, request))
+        answer = self._answers.get(service, SimpleNamespace(success=True, message='', status=STATUS))
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def take_frames(self):
+        return []
+
+
+def stage_on(ports, sim=True, **parameters):
+    settings = SimpleNamespace(**({'sim': sim, 'reset_seconds': 0.0, 'label_timeout': 0.0, 'video': False} | parameters))
+    said = []
+    return RosStage(ports, settings, None, lambda: False, said.append), said
+
+
+def refusal(message):
+    return SimpleNamespace(success=False, message=message)
+
+
+LOG = EpisodeLog(0, 'e', 9)
+
+
+@pytest.mark.parametrize('task, verdict', [
+    (dict(seed=9, success=True, post_hit=False), Verdict(True, 'success')),
+    (dict(seed=9, success=True, post_hit=True), Verdict(False, 'post_hit')),
+    (dict(seed=8, success=True, post_hit=True), None),
+    (dict(seed=9, success=False, post_hit=False), None)])
+def test_the_simulation_judges_its_own_episode(task, verdict):
+    ports = FakePorts()
+    stage, _ = stage_on(ports)
+    stage.prepare(LOG)
+    stage.begin(LOG, 'pick')
+    ports.task = SimpleNamespace(**task)
+    assert stage.judge(False) == verdict
+    assert stage.judge(True) == (verdict or Verdict(False, 'timeout'))
+    assert ports.called == [('reset', 9), ('begin', ('e', 'pick'))]
+
+
+def test_a_policy_that_comes_back_is_waited_for():
+    ports = FakePorts(begin=[refusal('no policy: start policy_node'), SimpleNamespace(success=True, message='')])
+    stage_on(ports)[0].begin(LOG, '')
+    assert [name for name, _ in ports.called] == ['begin', 'begin']
+
+
+def test_a_refusal_that_stays_ends_the_run():
+    ports = FakePorts(begin=refusal('the executor is STOPPED: reset it first'))
+    with pytest.raises(RunAborted, match='begin_episode refused: the executor is STOPPED'):
+        stage_on(ports)[0].begin(LOG, '')
+    assert len(ports.called) == 1
+
+
+def test_a_failed_reset_ends_the_run():
+    with pytest.raises(RunAborted, match='sim/reset failed: no picture'):
+        stage_on(FakePorts(reset=refusal('no picture')))[0].prepare(LOG)
+
+
+def test_an_episode_is_ended_once_and_a_silent_executor_is_said():
+    ports = FakePorts(end=RunAborted('service end did not answer'))
+    stage, said = stage_on(ports)
+    stage.begin(LOG, '')
+    stage.end('over')
+    stage.end('again')
+    assert [name for name, _ in ports.called] == ['begin', 'end']
+    assert said == ['service end did not answer']
+
+
+def test_only_the_running_episodes_state_counts():
+    ports = FakePorts()
+    stage, _ = stage_on(ports)
+    stage.begin(LOG, '')
+    ports.status = SimpleNamespace(state=5, reason='old', episode_id='before')
+    assert stage.executor_state() == (State.IDLE, '')
+    ports.status = SimpleNamespace(state=5, reason='now', episode_id='e')
+    assert stage.executor_state() == (State.STOPPED, 'now')
+
+
+@pytest.mark.parametrize('label, verdict', [
+    ((True, ''), Verdict(True, 'success')), ((False, ''), Verdict(False, 'failure')),
+    ((False, 'slipped'), Verdict(False, 'slipped')), (None, None)])
+def test_on_a_real_robot_the_operator_judges(label, verdict):
+    ports = FakePorts()
+    stage, said = stage_on(ports, sim=False)
+    stage.prepare(LOG)
+    stage.begin(LOG, '')
+    ports.label = label
+    assert stage.judge(False) == verdict
+    assert stage.judge(True) == (verdict or Verdict(False, 'timeout'))
+    assert 'restore the scene' in said[0]
+    assert [name for name, _ in ports.called] == ['begin']

@@ -6,8 +6,6 @@ keeps the arm where it is, cleanup and shutdown close the bus. Torque is never r
 
 import sys
 import time
-from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeout
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
@@ -17,19 +15,15 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
-from kiwi_policy.core.executor import ChunkExecutor, ExecutorError
 from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions, process, qos
-from kiwi_policy.nodes.control_loop import ControlLoop
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
+from kiwi_policy.nodes.executor_session import ExecutorSession
 from kiwi_policy.nodes.parameters import ParameterError, declare
-from kiwi_policy.nodes.policy_check import check_policy
-from kiwi_policy.nodes.status_board import StatusBoard
-from kiwi_policy.nodes.ticks import TickClock
 
 NAME = 'chunk_executor_node'
-ANSWER_TIMEOUT = 1.0
+INACTIVE = f'{NAME} is not active: configure and activate it first'
 
 
 def lekiwi(parameters):
@@ -40,7 +34,7 @@ def lekiwi(parameters):
 
 
 class ChunkExecutorNode(LifecycleNode):
-    """ROS shell of `ChunkExecutor` and `ControlLoop`.
+    """ROS shell of `ExecutorSession`.
 
     Args:
         make_hardware: makes the `Hardware` from the declared parameters.
@@ -51,9 +45,7 @@ class ChunkExecutorNode(LifecycleNode):
         self.parameters = declare(self, TABLE)
         self.config = executor_config(self.parameters)
         self._make_hardware = make_hardware
-        self._hardware = self._loop = self._core = self._ticks = None
-        self._board = StatusBoard(round(self.parameters.rate / self.parameters.status_rate))
-        self._info, self._task = None, ''
+        self._hardware = self._session = self._info = None
         self.failure = ''
 
         self._joints = self.create_publisher(JointState, 'joint_states', qos.STATE)
@@ -68,7 +60,7 @@ class ChunkExecutorNode(LifecycleNode):
         self.create_service(Trigger, 'executor/reset', self._on_reset)
         self.create_service(BeginEpisode, 'executor/begin_episode', self._on_begin)
         self.create_service(EndEpisode, 'executor/end_episode', self._on_end)
-        self.create_timer(0.2, self._log_changes)
+        self.create_timer(0.2, self._log_news)
         self.create_timer(1.0, self._publish_diagnostics)
 
     # Lifecycle.
@@ -80,25 +72,23 @@ class ChunkExecutorNode(LifecycleNode):
             self._hardware.connect()
         except (HardwareError, ValueError) as error:
             self.failure = str(error)
-            self._close_hardware()
+            self._teardown()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state):
         """Start the control loop, in IDLE."""
-        self._core = ChunkExecutor(self.config)
+        process.settle_memory()
+        self._session = ExecutorSession(self.config, self._hardware, self.parameters,
+                                        self.get_clock().now().nanoseconds, self._on_tick)
+        self._session.loop.start()
         if self._info is not None:
-            self._core.set_policy(conversions.traits_of(self._info))
-        self._ticks = TickClock(self.config.period, time.monotonic() + self.config.period,
-                                self.get_clock().now().nanoseconds)
-        self._loop = ControlLoop(self._core, self._hardware, self._ticks, self._on_tick,
-                                 self.parameters.bus_timeout, self.parameters.reconnect_interval)
-        self._loop.start()
+            self._session.set_policy(self._info)
         return super().on_activate(state)
 
     def on_deactivate(self, state):
         """End the control loop: base at rest, arm held."""
-        self._stop_loop()
+        self._end_session()
         return super().on_deactivate(state)
 
     def on_cleanup(self, _state):
@@ -122,103 +112,63 @@ class ChunkExecutorNode(LifecycleNode):
 
     def check_alive(self):
         """Raise RuntimeError where the control thread died by itself."""
-        if self._loop is not None and not self._loop.running:
-            raise RuntimeError(f'the control loop ended by itself: {self._loop.crash or "see the log"}')
+        if self._session is not None and not self._session.loop.running:
+            raise RuntimeError(f'the control loop ended by itself: {self._session.loop.crash}')
 
     # Control thread.
 
-    def _on_tick(self, tick):
+    def _on_tick(self, session, tick):
         if tick.measured is not None:
             joints, base = conversions.state_messages(tick.stamp, tick.measured)
             self._joints.publish(joints)
             self._base.publish(base)
-        status = self._board.on_tick(tick, self._core)
-        self._actions.publish(conversions.action_message(tick, self._board.episode_id, self.config.names))
+        status = session.note(tick)
         if tick.request is not None:
             self._requests.publish(
-                conversions.request_message(tick.request, tick.stamp, self._task, self.config.names))
+                conversions.request_message(tick.request, tick.stamp, session.task, self.config.names))
+        self._actions.publish(conversions.action_message(tick, session.board.episode_id, self.config.names))
         if status is not None:
-            self._statuses.publish(self._status_message(status, tick.stamp))
-
-    def _status_message(self, status, stamp):
-        return conversions.status_message(status, stamp, self._loop.jitter.percentile(99),
-                                          self._loop.cycle.percentile(95))
+            self._statuses.publish(status)
 
     # Callbacks, in the spinning thread.
 
     def _on_chunk(self, message):
-        if self._loop is None:
-            return
-        stamp = self._ticks.to_monotonic(conversions.to_nanoseconds(message.header.stamp))
-        chunk = conversions.chunk_of(message, stamp)
-        self._loop.submit(lambda now, _measured: self._board.on_verdict(self._core.add(chunk, now)))
+        if self._session is not None:
+            self._session.add(message)
 
     def _on_policy(self, message):
         self._info = message
-        if self._loop is not None:
-            traits = conversions.traits_of(message)
-            self._loop.submit(lambda _now, _measured: self._core.set_policy(traits))
+        if self._session is not None:
+            self._session.set_policy(message)
 
     def _on_begin(self, request, response):
-        if self._info is not None and not self.count_publishers('action_chunk'):
+        if self._session is None:
+            response.message = INACTIVE
+            return response
+        if not self.count_publishers('action_chunk'):
             self._info = None
-
-        def begin(now, measured):
-            check_policy(self._info, self.config)
-            self._core.check_feasible()
-            if measured is None:
-                raise ExecutorError('the robot has not answered yet')
-            self._core.begin(request.episode_id, measured, now)
-            self._loop.jitter.clear()
-            self._loop.cycle.clear()
-            self._board.renew()
-            self._task = request.task
-
-        response.success, response.message = self._ask(begin, f'episode {request.episode_id!r} begun')
+        response.success, response.message = self._session.begin(request.episode_id, request.task, self._info)
         return response
 
     def _on_end(self, request, response):
-        final = []
-
-        def end(now, _measured):
-            final.append((self._core.status(now), self._board.stamp))
-            self._core.end(request.reason or 'episode ended')
-
-        response.success, response.message = self._ask(end, 'episode ended')
-        if final:
-            response.status = self._status_message(*final[0])
+        if self._session is None:
+            response.message = INACTIVE
+            return response
+        response.success, response.message, status = self._session.end(request.reason)
+        if status is not None:
+            response.status = status
         return response
 
     def _on_stop(self, _request, response):
-        response.success, response.message = self._ask(
-            lambda _now, _measured: self._core.stop('executor/stop was called'),
-            'stopped: base at rest, arm held, until executor/reset')
+        response.success, response.message = self._session.halt() if self._session else (False, INACTIVE)
         return response
 
     def _on_reset(self, _request, response):
-        def reset(_now, _measured):
-            if not self._loop.connected:
-                raise ExecutorError(f'the robot does not answer: {self._loop.last_error}')
-            if not self._core.reset():
-                raise ExecutorError(f'nothing to reset: the executor is {self._core.state.name}')
-
-        response.success, response.message = self._ask(reset, 'reset to IDLE')
+        response.success, response.message = self._session.reset() if self._session else (False, INACTIVE)
         return response
 
-    def _ask(self, function, done):
-        """Run `function` in the control thread; returns (success, message)."""
-        if self._loop is None or not self._loop.running:
-            return False, f'{NAME} is not active: configure and activate it first'
-        try:
-            self._loop.submit(function).result(ANSWER_TIMEOUT)
-        except (ExecutorError, ValueError) as error:
-            return False, str(error)
-        except (FutureTimeout, CancelledError):
-            return False, f'the control loop did not answer within {ANSWER_TIMEOUT:.1f} s'
-        return True, done
-
-    def _log_changes(self):
-        for level, text in self._board.take_news():
+    def _log_news(self):
+        for level, text in self._session.board.take_news() if self._session else ():
             if level == 'error':            # rclpy ties a level to a line of code
                 self.get_logger().error(text)
             elif level == 'warning':
@@ -227,22 +177,20 @@ class ChunkExecutorNode(LifecycleNode):
                 self.get_logger().info(text)
 
     def _publish_diagnostics(self):
-        if self._loop is not None:
-            self._diagnostics.publish(diagnostics(self._board, self._loop, self.get_clock().now().to_msg()))
+        if self._session is not None:
+            stamp = self.get_clock().now().to_msg()
+            self._diagnostics.publish(diagnostics(self._session.board, self._session.loop, stamp))
 
-    def _stop_loop(self):
-        if self._loop is not None and not self._loop.stop():
+    def _end_session(self):
+        if self._session is not None and not self._session.loop.stop():
             self.get_logger().error('the control thread did not end: the bus may be stuck')
-        self._loop = None
+        self._session = None
 
-    def _close_hardware(self):
+    def _teardown(self):
+        self._end_session()
         hardware, self._hardware = self._hardware, None
         if hardware is not None:
             hardware.close()
-
-    def _teardown(self):
-        self._stop_loop()
-        self._close_hardware()
 
 
 def autostart(node, interrupt):

@@ -83,6 +83,7 @@ class PolicyNode(Node):
         self._period = chunk_period(self._info, p.period)
         self._maker = ChunkMaker(self._policy, p.sampling_seed)
         self._maker.warm_up(p.warm_up)
+        process.settle_memory()
 
         self._run_id, self._chunk_id = secrets.randbits(63) | 1, 0
         self._episode, self._info_sent = None, 0.0

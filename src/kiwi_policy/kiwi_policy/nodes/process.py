@@ -1,5 +1,6 @@
 """The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
 
+import gc
 import logging
 import signal
 import sys
@@ -74,6 +75,12 @@ def spin(node, ended, executor=None):
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
+
+
+def settle_memory():
+    """Take what the start has loaded out of garbage collection, whose pauses would disturb real time."""
+    gc.collect()
+    gc.freeze()
 
 
 def fail(name, error, code=1):

@@ -68,9 +68,11 @@ class RosStage:
         return Verdict(False, 'timeout') if timed_out else None
 
     def executor_state(self):
-        """State and reason of the last executor/status."""
-        status = self._ports.status
-        return (State(status.state), status.reason) if status is not None else (State.IDLE, '')
+        """State and reason of the last executor/status of the running episode."""
+        status, log = self._ports.status, self._ports.log
+        if status is None or status.episode_id != log.episode_id:
+            return State.IDLE, ''
+        return State(status.state), status.reason
 
     def end(self, reason):
         """End the episode, once; returns its final status."""

@@ -1,0 +1,105 @@
+"""The executor while its node is active: core, control loop and clock, asked from any thread."""
+
+import time
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorError
+from kiwi_policy.nodes import conversions
+from kiwi_policy.nodes.control_loop import ControlLoop
+from kiwi_policy.nodes.policy_check import check_policy
+from kiwi_policy.nodes.status_board import StatusBoard
+from kiwi_policy.nodes.ticks import TickClock
+
+ANSWER_TIMEOUT = 1.0
+
+
+class ExecutorSession:
+    """From activation to deactivation.
+
+    Args:
+        config: `ExecutorConfig`.
+        hardware: connected `Hardware`.
+        parameters: declared values of executor_parameters.TABLE.
+        stamp: ns, the present ROS time.
+        on_tick: called with (session, `Tick`) in the control thread.
+    """
+
+    def __init__(self, config, hardware, parameters, stamp, on_tick):
+        self.config = config
+        self.task = ''
+        self.board = StatusBoard(round(parameters.rate / parameters.status_rate))
+        self._core = ChunkExecutor(config)
+        self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
+        self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
+                                parameters.bus_timeout, parameters.reconnect_interval)
+
+    def note(self, tick):
+        """Keep the board; returns the ExecutorStatus message to publish, None where it is not due."""
+        status = self.board.on_tick(tick, self._core)
+        return None if status is None else self._status_message(status, tick.stamp)
+
+    def set_policy(self, info):
+        """Tell the executor what the policy is (PolicyInfo message)."""
+        traits = conversions.traits_of(info)
+        self.loop.submit(lambda _now, _measured: self._core.set_policy(traits))
+
+    def add(self, message):
+        """Hand over an ActionChunk message."""
+        stamp = self._ticks.to_monotonic(conversions.to_nanoseconds(message.header.stamp))
+        chunk = conversions.chunk_of(message, stamp)
+        self.loop.submit(lambda now, _measured: self.board.on_verdict(self._core.add(chunk, now)))
+
+    def begin(self, episode_id, task, info):
+        """Begin an episode for the policy of a PolicyInfo message; returns (success, message)."""
+        def begin(now, measured):
+            check_policy(info, self.config)
+            self._core.check_feasible()
+            if measured is None:
+                raise ExecutorError('the robot has not answered yet')
+            self._core.begin(episode_id, measured, now)
+            self.loop.jitter.clear()
+            self.loop.cycle.clear()
+            self.board.renew()
+            self.task = task
+
+        return self._ask(begin, f'episode {episode_id!r} begun')
+
+    def end(self, reason):
+        """End the episode; returns (success, message, final ExecutorStatus message or None)."""
+        final = []
+
+        def end(now, _measured):
+            final.append((self._core.status(now), self.board.stamp))
+            self._core.end(reason or 'episode ended')
+
+        success, message = self._ask(end, 'episode ended')
+        return success, message, self._status_message(*final[0]) if final else None
+
+    def halt(self):
+        """Latched stop; returns (success, message)."""
+        return self._ask(lambda _now, _measured: self._core.stop('executor/stop was called'),
+                         'stopped: base at rest, arm held, until executor/reset')
+
+    def reset(self):
+        """Leave a latched stop or fault; returns (success, message)."""
+        def reset(_now, _measured):
+            if not self.loop.connected:
+                raise ExecutorError(f'the robot does not answer: {self.loop.last_error}')
+            if not self._core.reset():
+                raise ExecutorError(f'nothing to reset: the executor is {self._core.state.name}')
+
+        return self._ask(reset, 'reset to IDLE')
+
+    def _ask(self, function, done):
+        try:
+            self.loop.submit(function).result(ANSWER_TIMEOUT)
+        except (ExecutorError, ValueError) as error:
+            return False, str(error)
+        except (FutureTimeout, CancelledError):
+            return False, f'the control loop did not answer within {ANSWER_TIMEOUT:.1f} s'
+        return True, done
+
+    def _status_message(self, status, stamp):
+        return conversions.status_message(status, stamp, self.loop.jitter.percentile(99),
+                                          self.loop.cycle.percentile(95))

@@ -197,6 +197,22 @@ def test_close_stops_the_base_last_and_leaves_the_torque_on(rig):
         hardware.read()
 
 
+def test_a_call_interrupted_in_the_middle_does_not_keep_the_base_from_stopping(rig, monkeypatch):
+    hardware = rig.hardware()
+    hardware.connect()
+    hardware.write([10.0, 0, 0, 0, 0, 50.0, 0.2, 0.1, 30.0])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hardware._robot.bus.port_handler, 'readPort', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            hardware.read()
+    hardware.close()
+    assert rig.goals(Address.GOAL_VELOCITY)[6:] == [0, 0, 0]
+
+
 def test_it_connects_again_after_close_and_is_left_alone_then(rig):
     with rig.hardware():
         pass

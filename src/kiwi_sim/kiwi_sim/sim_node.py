@@ -110,7 +110,7 @@ class SimNode(Node):
     def _reset(self, request, response):
         response.success = self._simulation.reset(request.seed)
         if not response.success:
-            response.message = 'the world is reset, but no picture of it came within 1 s: is the machine overloaded?'
+            response.message = 'the world is reset, but no picture of it came within 1 s: the machine is too busy'
         return response
 
     def _stop_on_fault(self, message):

@@ -141,6 +141,7 @@ class LeKiwiHardware:
         robot, self._robot = self._robot, None
         if robot is None:
             return
+        robot.bus.port_handler.is_using = False
         for wheel in robot.base_motors:
             try:
                 robot.bus.write('Goal_Velocity', wheel, 0, num_retry=_CLOSE_RETRIES)
@@ -153,13 +154,13 @@ class LeKiwiHardware:
         self._close_port(robot.bus)
 
     def _connected(self):
+        """The driver, its port free even if the last call was interrupted in the middle."""
         if self._robot is None:
             raise HardwareError(f'{self.port} is not connected: call connect() first')
+        self._robot.bus.port_handler.is_using = False
         return self._robot
 
     def _failure(self, doing, error):
-        """A HardwareError for a failed call, with the bus made ready for the next."""
-        self._robot.bus.port_handler.is_using = False
         return HardwareError(f'{doing} failed on {self.port}: {_first_line(error)}')
 
     def _tune_port(self, handler):

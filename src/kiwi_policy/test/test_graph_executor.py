@@ -143,6 +143,16 @@ def test_a_policy_that_does_not_fit_is_refused_with_the_knob(changes, text, oper
     assert operator.state() == S.IDLE
 
 
+def test_a_refusal_for_a_slow_policy_passes_when_the_policy_is_fast_again(operator):
+    operator.play_policy(latency_p95=9.0)
+    operator.fresh('joints', 3)
+    assert not operator.call('begin', episode_id='slow', task='').success
+    operator.play_policy()
+    operator.fresh('joints', 3)
+    assert operator.call('begin', episode_id='fast', task='').success
+    assert operator.call('end', reason='over').success
+
+
 def test_deactivation_brings_the_base_to_rest(graph, operator):
     from lifecycle_msgs.msg import Transition
     from lifecycle_msgs.srv import ChangeState

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nodes_support import FakeInfo, FakePolicy
 
-from kiwi_policy.nodes.chunk_maker import ChunkMaker
+from kiwi_policy.nodes.chunk_maker import PROBES, ChunkMaker
 from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
 
@@ -92,11 +92,16 @@ def test_warm_up_measures_without_the_first_chunk():
     assert list(policy.shown[0][0][0]) == ['observation.state', 'observation.images.front']
 
 
-def test_chunks_replace_the_probes_in_the_latency():
+def test_chunks_replace_the_probes_and_enough_probes_the_chunks():
     maker = ChunkMaker(FakePolicy())
     maker.warm_up(4)
-    for _ in range(3):
-        assert len(maker.latency) == 3
+    assert len(maker.latency) == 3
+    for count in (1, 2):
         maker.make(observation(), '')
+        assert len(maker.latency) == count
+    for count in range(PROBES):
+        assert len(maker.latency) == 2
+        maker.probe()
+    assert len(maker.latency) == PROBES
     maker.make(observation(), '')
-    assert len(maker.latency) == 4
+    assert len(maker.latency) == 1

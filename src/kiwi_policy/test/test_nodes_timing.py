@@ -5,6 +5,10 @@ import threading
 import numpy as np
 import pytest
 
+from kiwi_policy.core.chunk import Chunk
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits
+from kiwi_policy.core.feasibility import Infeasible
+from kiwi_policy.core.features import NAMES
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.jitter import Histogram
 from kiwi_policy.nodes.ticks import TickClock
@@ -114,3 +118,16 @@ def test_complaints_are_throttled_and_the_recovery_announced_once():
     complaints.recovered('chunks are made again', 5.0)
     assert said == [('warn', 'camera front is late'), ('warn', 'camera front is late (4 times in 2.1 s)'),
                     ('ok', 'chunks are made again after 3.0 s')]
+
+
+def test_a_measured_delay_that_was_forgotten_no_longer_refuses():
+    executor = ChunkExecutor(ExecutorConfig())
+    executor.set_policy(PolicyTraits(horizon=32, latency_p95=0.1))
+    executor.begin('e', np.zeros(9), 0.0)
+    assert executor.request(0.0) is not None
+    executor.add(Chunk(0.0, 1 / 30, np.zeros((32, 9)), NAMES, 1, 1, 'e'), 0.9)
+    executor.end()
+    with pytest.raises(Infeasible, match='0.900 s per chunk'):
+        executor.check_feasible()
+    executor.forget_latency()
+    executor.check_feasible()

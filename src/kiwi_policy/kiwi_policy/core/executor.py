@@ -81,6 +81,12 @@ class ChunkExecutor:
         knob = 'replan_interval' if self.config.mode == 'latest' else 'ensemble_interval'
         check_latency(delay, self._traits.horizon, self._schedule.interval(self._traits), self.config.period, knob)
 
+    def forget_latency(self):
+        """Measure the delay anew, e.g. after a refusal: what slowed the policy down may have passed."""
+        self._latency.clear()
+        if self._traits is not None and self._traits.latency_p95 > 0:
+            self._latency.assumed = float(self._traits.latency_p95)
+
     def begin(self, episode_id, state, now):
         """Start an episode: clear chunks and counters, latch the measured pose, wait for a chunk.
 

@@ -24,6 +24,10 @@ class LatencyTracker:
         """Remember a delay of `delay` s."""
         self._delays.append(max(float(delay), 0.0))
 
+    def clear(self):
+        """Forget what was measured; `assumed` holds again."""
+        self._delays.clear()
+
     def percentile(self, percent):
         """The `percent`-th percentile in s, `assumed` while nothing has been measured."""
         if not self._delays:

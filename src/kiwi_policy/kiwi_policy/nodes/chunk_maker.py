@@ -46,8 +46,8 @@ class ChunkMaker:
 
     @property
     def latency(self):
-        """`LatencyTracker` of the chunks made, of the probes while there are fewer chunks than probes."""
-        return self._chunks if len(self._chunks) >= len(self._probes) else self._probes
+        """`LatencyTracker` of the chunks made lately, of the probes where none was made since."""
+        return self._chunks if len(self._chunks) else self._probes
 
     def make(self, observation, task):
         """Return what was `Made` from a `history.Observation`.
@@ -57,21 +57,24 @@ class ChunkMaker:
         """
         made = self._make(observation, task)
         self._chunks.add(made.seconds)
+        self._probes.clear()
         return made
 
     def probe(self):
-        """Make a chunk from a blank observation, to measure the latency."""
+        """Make a chunk from a blank observation, to measure the latency as it is now."""
         info = self._policy.info
         images = dict.fromkeys(info.cameras, encode_rgb(np.zeros((96, 96, 3), np.uint8)))
         observation = Observation(0, (np.zeros(DIM),) * info.n_obs_steps, (images,) * info.n_obs_steps, {})
         self._probes.add(self._make(observation, '').seconds)
+        if len(self._probes) == PROBES:
+            self._chunks.clear()
 
     def warm_up(self, chunks):
         """Probe `chunks` times; the first, with its set-up, is not counted."""
         for index in range(chunks):
             self.probe()
             if index == 0 and chunks > 1:
-                self._probes = LatencyTracker(window=PROBES)
+                self._probes.clear()
 
     def _make(self, observation, task):
         started = time.monotonic()

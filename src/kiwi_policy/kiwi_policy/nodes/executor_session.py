@@ -5,6 +5,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorError
+from kiwi_policy.core.feasibility import Infeasible
 from kiwi_policy.nodes import conversions
 from kiwi_policy.nodes.control_loop import ControlLoop
 from kiwi_policy.nodes.policy_check import check_policy
@@ -54,7 +55,11 @@ class ExecutorSession:
         """Begin an episode for the policy of a PolicyInfo message; returns (success, message)."""
         def begin(now, measured):
             check_policy(info, self.config)
-            self._core.check_feasible()
+            try:
+                self._core.check_feasible()
+            except Infeasible:
+                self._core.forget_latency()     # the next attempt rests on what the policy measures by then
+                raise
             if measured is None:
                 raise ExecutorError('the robot has not answered yet')
             self._core.begin(episode_id, measured, now)

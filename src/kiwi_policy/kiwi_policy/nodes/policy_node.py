@@ -26,7 +26,8 @@ NAME = 'policy_node'
 POLL = 0.05
 INFO_INTERVAL = 1.0
 PROBE_INTERVAL = 1.0
-MAX_PROBES = 120
+MAX_PROBES, IDLE_PROBES = 120, 10
+IDLE = 2.0              # s without a request
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class PolicyNode(Node):
         for camera in self._info.cameras:
             self.create_subscription(CompressedImage, f'camera/{camera}/image_raw/compressed',
                                      lambda message, camera=camera: self._on_image(camera, message), qos.CAMERA)
-        self._probes_left = MAX_PROBES
+        self._probes_left, self._asked = MAX_PROBES, 0.0
         self.create_timer(PROBE_INTERVAL, self._probe)
         self._worker.start()
         self._publish_info()
@@ -138,12 +139,12 @@ class PolicyNode(Node):
             self._arrival.notify()
 
     def _on_request(self, message):
-        self._probes_left = 0
+        self._probes_left, self._asked = IDLE_PROBES, time.monotonic()
         self._worker.submit(_Job(message, time.monotonic()))
 
     def _probe(self):
-        """Until the first request the latency is measured anew: at start everybody is busy."""
-        if self._probes_left and self.parameters.warm_up:
+        """While nobody asks the latency is measured anew: at start, and after a run, others were busy."""
+        if self._probes_left and self.parameters.warm_up and time.monotonic() - self._asked > IDLE:
             self._probes_left -= 1
             self._worker.submit(PROBE)
 

@@ -6,7 +6,7 @@ TABLE = (
     P('checkpoint', '', 'Folder of a LeRobot checkpoint (config.json, model.safetensors, processors).'),
     P('device', 'cpu', 'torch device, e.g. cpu, cuda, mps.'),
     P('torch_threads', 1, 'Threads of torch; 0 leaves torch\'s own choice.', 'threads', 0, 256),
-    P('niceness', 5, 'How far the node gives way to others, so that inference does not disturb the control loop.', '',
+    P('niceness', 0, 'How far the node gives way to others, where inference disturbs the control loop.', '',
       0, 19),
     P('period', 0.0, 'Time between rows of a chunk. Needed only where the checkpoint does not say; 0 takes the '
       'checkpoint\'s.', 's', 0.0, 10.0),

@@ -3,11 +3,12 @@
 import argparse
 import itertools
 import os
-import re
 import signal
 import sys
 import time
 from pathlib import Path
+
+from kiwi_training.arguments import image_size
 
 _DESCRIPTION = """\
 Record demonstrations of the simulated LeKiwi putting the cube on the disc behind the post.
@@ -49,7 +50,7 @@ def build_parser():
     add('--seed', type=int, default=10000, metavar='N',
         help='seed of the first demonstration, the next ones count up; keep away from the seeds you '
              'evaluate on (default: %(default)s)')
-    add('--image-size', type=_image_size, default=(96, 96), metavar='HxW',
+    add('--image-size', type=image_size, default=(96, 96), metavar='HxW',
         help='height x width of both cameras in pixels (default: 96x96)')
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument('--video', dest='video', action='store_true', default=True,
@@ -158,13 +159,6 @@ def _positive(text):
     if value < 1:
         raise argparse.ArgumentTypeError(f'{value} is not at least 1')
     return value
-
-
-def _image_size(text):
-    match = re.fullmatch(r'(\d+)x(\d+)', text)
-    if not match:
-        raise argparse.ArgumentTypeError(f'{text!r} is not HEIGHTxWIDTH, e.g. 96x96')
-    return int(match[1]), int(match[2])
 
 
 if __name__ == '__main__':

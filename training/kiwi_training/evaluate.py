@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kiwi_policy.core.config import FAVORS, MODES, ExecutorConfig
+from kiwi_training.arguments import image_size
 from kiwi_training.evaluation import (
     Evaluation,
     load_checkpoint,
@@ -58,6 +59,7 @@ def evaluate(evaluation, arguments):
     output.parent.mkdir(parents=True, exist_ok=True)
     record = {'checkpoint': str(evaluation.checkpoint), 'fixed_start': arguments.fixed_start,
               'latency': evaluation.settings.latency, 'time_limit': evaluation.settings.time_limit,
+              'image_delay': evaluation.settings.image_delay, 'jpeg': evaluation.settings.jpeg,
               'executor': _finite(asdict(evaluation.settings.executor)), 'sampling': evaluation.sampling,
               'summary': summary, 'rollouts': [rollout_record(rollout) for rollout in rollouts]}
     output.write_text(json.dumps(record, indent=2, allow_nan=False) + '\n')
@@ -78,9 +80,13 @@ def parse(argv=None):
     add('--executor', choices=MODES, default='latest', help='how chunks are executed')
     add('--latency', type=_latency, default=0.0,
         help="s from a request to its chunk, or 'measured' to play back the time inference took")
-    add('--time-limit', type=float, default=12.0, help='simulated s per rollout')
+    add('--time-limit', type=float, default=RolloutSettings.time_limit, help='simulated s per rollout')
     add('--task', default=RolloutSettings.task, help='task text for language-conditioned heads')
-    add('--image-size', type=int, nargs=2, default=(96, 96), metavar=('HEIGHT', 'WIDTH'), help='pixels rendered')
+    add('--image-size', type=image_size, default='96x96', metavar='HxW', help='height x width of the pictures')
+    add('--image-delay', type=int, default=RolloutSettings.image_delay, metavar='TICKS',
+        help='control periods by which pictures are older than the state beside them')
+    add('--jpeg', action=argparse.BooleanOptionalAction, default=RolloutSettings.jpeg,
+        help='pictures pass through JPEG as on the wire')
     add('--output', help='JSON file to write (evaluations/<time>.json)')
     executor = parser.add_argument_group('executor')
     executor.add_argument('--n-action-steps', type=int, help="rows per chunk in sync (the checkpoint's)")
@@ -122,8 +128,9 @@ def evaluation_from(arguments, make_policy=load_checkpoint, make_env=make_fork_e
         ensemble_coeff=arguments.ensemble_coeff, favor=arguments.favor, gate=arguments.gate,
         gate_latest=arguments.gate_latest, seam_ticks=arguments.seam_ticks,
         initial_latency=0.0 if arguments.latency == MEASURED else arguments.latency)
-    settings = RolloutSettings(executor, arguments.latency, arguments.time_limit, arguments.task)
-    return Evaluation(arguments.checkpoint, settings, seeds, dict(arguments.sampling), tuple(arguments.image_size),
+    settings = RolloutSettings(executor, arguments.latency, arguments.time_limit, arguments.task,
+                               arguments.image_delay, arguments.jpeg)
+    return Evaluation(arguments.checkpoint, settings, seeds, dict(arguments.sampling), arguments.image_size,
                       min(arguments.jobs, count), make_policy, make_env)
 
 
@@ -146,6 +153,8 @@ def table(summary, evaluation, fixed_start, wall):
         ('inference, ms', f"p50 {_number(summary['latency_p50'], '.1f', 1e3)}, "
                           f"p95 {_number(summary['latency_p95'], '.1f', 1e3)}"),
         ('latency played back', latency if latency == MEASURED else f'{1e3 * latency:.0f} ms'),
+        ('pictures', f"{evaluation.settings.image_delay} ticks old"
+                     f"{', through JPEG' if evaluation.settings.jpeg else ''}"),
         ('underruns', f"{summary['underruns']}  ({summary['starved_seconds']:.1f} s without actions)"),
         ('rows skipped', summary['skipped']),
         ('chunks rejected', _counts(summary['rejected'])),

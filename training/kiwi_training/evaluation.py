@@ -108,7 +108,7 @@ def summarize(rollouts):
         'seconds': _mean([rollout.seconds for rollout in rollouts if rollout.success]),
         'smoothness': _mean([rollout.smoothness for rollout in rollouts]),
         'smoothness_successes': _mean([rollout.smoothness for rollout in rollouts if rollout.success]),
-        'seam_ratio': metrics.seam_ratio([(rollout.actions, rollout.takeover) for rollout in rollouts]),
+        'seam_ratio': metrics.seam_ratio([rollout.planned for rollout in rollouts]),
         'chunks': len(latencies), 'evaluations_per_chunk': _mean(evaluations),
         'latency_p50': p50, 'latency_p95': p95,
         'sides': {name: sides.count(name) for name in ('left', 'right', 'none')},

@@ -2,7 +2,8 @@
 
 One tick is one control period: the chunks that have arrived are handed to the executor, the
 executor may ask for another, then commands the robot. Tick k is at k * period s; a chunk asked for at
-a tick arrives after the latency that is played back.
+a tick arrives after the latency that is played back. The policy sees pictures as the wire delivers
+them: through JPEG, and `image_delay` ticks old.
 """
 
 import math
@@ -15,7 +16,8 @@ import numpy as np
 
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits, State
-from kiwi_policy.core.metrics import smoothness
+from kiwi_policy.core.metrics import first_planned, smoothness
+from kiwi_training.wire import PictureDelay, through_jpeg
 
 MEASURED = 'measured'
 
@@ -42,7 +44,8 @@ class Env(Protocol):
         """Returns observation, reward, terminated, truncated, info."""
 
     # An environment may also have complete(observation), which adds to the newest observation what is
-    # costly to make (pictures): it is called only for the observation that a chunk is made from.
+    # costly to make (pictures): it is called only for the observation that a chunk is made from, or at
+    # every tick where pictures are delayed.
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,24 @@ class RolloutSettings:
         latency: s from a request to its chunk, or 'measured' to play back the time that inference took.
         time_limit: simulated s per episode.
         task: task text passed to the policy.
+        image_delay: ticks by which pictures are older than the state beside them.
+        jpeg: True pushes pictures through JPEG as on the wire.
     """
 
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     latency: float | str = 0.0
-    time_limit: float = 12.0
+    time_limit: float = 20.0
     task: str = 'Put the cube on the disc.'
+    image_delay: int = 0
+    jpeg: bool = True
 
     def __post_init__(self):
         if self.latency != MEASURED and not (math.isfinite(self.latency) and self.latency >= 0):
             raise ValueError(f"latency must be s >= 0 or '{MEASURED}', got {self.latency!r}")
         if not self.time_limit > 0:
             raise ValueError(f'time_limit must be > 0 s, got {self.time_limit!r}')
+        if self.image_delay != int(self.image_delay) or self.image_delay < 0:
+            raise ValueError(f'image_delay must be a whole number of ticks >= 0, got {self.image_delay!r}')
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Rollout:
         side: left, right or none.
         actions: (T, 9) executed actions.
         takeover: (T,) bool, True on the first tick of a new chunk.
+        sources: (T,) `Source` of each action.
         inference_seconds: wall-clock s per chunk.
         evaluations: counted network evaluations per chunk, empty where the policy has no counter.
         status: the executor's final `Status`.
@@ -91,6 +101,7 @@ class Rollout:
     side: str
     actions: np.ndarray
     takeover: np.ndarray
+    sources: np.ndarray
     inference_seconds: tuple
     evaluations: tuple
     status: object
@@ -101,9 +112,15 @@ class Rollout:
         return self.outcome == 'success'
 
     @property
+    def planned(self):
+        """(actions, takeover) without what was held before the first chunk came."""
+        start = first_planned(self.sources)
+        return self.actions[start:], self.takeover[start:]
+
+    @property
     def smoothness(self):
         """deg, see `metrics.smoothness`."""
-        return smoothness(self.actions)
+        return smoothness(self.planned[0])
 
 
 def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
@@ -128,15 +145,16 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
     worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period)
     executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
     complete = getattr(env, 'complete', None)
-    actions, takeover = [], []
+    each_tick = complete if settings.image_delay else None
+    actions, takeover, sources = [], [], []
     outcome = None
     for tick in range(math.ceil(settings.time_limit / period - 1e-9)):
         now = tick * period
-        worker.see(observation)
+        worker.see(each_tick(observation) if each_tick else observation)
         worker.deliver(executor, now)
         request = executor.request(now)
         if request is not None:
-            worker.ask(request, complete)
+            worker.ask(request, None if each_tick else complete)
             worker.deliver(executor, now)
         command = executor.step(now, observation['observation.state'])
         if executor.state is State.FAULT:
@@ -144,6 +162,7 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
             break
         actions.append(command.values)
         takeover.append(command.takeover)
+        sources.append(command.source)
         observation, _, _, _, info = env.step(command.values)
         if watch is not None:
             watch(env)
@@ -154,8 +173,8 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
         outcome = 'timeout' if info['lifted'] else 'not_lifted'
     seconds = len(actions) * period
     return Rollout(seed, sampling_seed, outcome, seconds, info['side'], np.array(actions).reshape(-1, 9),
-                   np.array(takeover, dtype=bool), tuple(worker.inference_seconds), tuple(worker.evaluations),
-                   executor.status(seconds))
+                   np.array(takeover, dtype=bool), np.array(sources, dtype=int), tuple(worker.inference_seconds),
+                   tuple(worker.evaluations), executor.status(seconds))
 
 
 def traits(info):
@@ -174,6 +193,7 @@ class _Worker:
     def __init__(self, policy, settings, rng, period):
         self._policy, self._settings, self._rng, self._period = policy, settings, rng, period
         self._history = deque(maxlen=max(policy.info.n_obs_steps, 1))
+        self._delay = PictureDelay(settings.image_delay)
         self._waiting = None
         self._flying = None             # (time of arrival, chunk)
         self._free_at = 0.0
@@ -181,6 +201,7 @@ class _Worker:
 
     def see(self, observation):
         """Remember this tick's observation."""
+        observation = self._delay(observation)
         if not self._history:
             self._history.extend([observation] * self._history.maxlen)
         self._history.append(observation)
@@ -189,7 +210,7 @@ class _Worker:
         """Take a request made at this tick; it replaces one that still waits."""
         if complete is not None:
             self._history[-1] = complete(self._history[-1])
-        self._waiting = (request, list(self._history))
+        self._waiting = (request, [through_jpeg(seen) if self._settings.jpeg else seen for seen in self._history])
 
     def deliver(self, executor, now):
         """Hand over what has arrived by `now`, and start on what waits."""

@@ -10,10 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from evaluation_fakes import HORIZON, PERIOD, Track, Walker, make_broken, make_track, make_walker
-from kiwi_policy.core.executor import ExecutorConfig
+from kiwi_policy.core.executor import ExecutorConfig, Source
+from kiwi_policy.core.metrics import first_planned, smoothness
+from kiwi_policy.nodes.images import decode_rgb
+from kiwi_sim.jpeg import JpegEncoder
 from kiwi_training import evaluate
 from kiwi_training.evaluation import Evaluation, run_all, summarize
 from kiwi_training.rollouts import RolloutSettings, run_rollout
+from kiwi_training.wire import through_jpeg
 
 FREE = ExecutorConfig(ramp_speed=1e6)
 
@@ -53,6 +57,80 @@ def test_latency_is_played_back():
     assert rollout.actions[3, 0] != 0.0
     assert rollout.status.latency_p50 == pytest.approx(0.1)
     assert rollout.status.skipped == 3 * len(rollout.evaluations)
+
+
+def test_what_is_held_before_the_first_chunk_is_no_motion_of_the_policy():
+    rollout = run_rollout(Track(), Walker(), settings(latency=0.1, initial_latency=0.1), seed=0)
+    actions, takeover = rollout.planned
+    assert rollout.sources[:3].tolist() == [Source.HOLD] * 3
+    np.testing.assert_array_equal(actions, rollout.actions[3:])
+    assert takeover[0] and len(takeover) == len(actions)
+    assert rollout.smoothness == smoothness(rollout.actions[3:]) < smoothness(rollout.actions)
+
+
+@pytest.mark.parametrize('sources, first', [
+    ([], 0),
+    ([Source.HOLD, Source.HOLD], 2),
+    ([Source.CHUNK, Source.HOLD], 0),
+    ([Source.IDLE, Source.HOLD, Source.RAMP, Source.HOLD, Source.CHUNK], 2),
+])
+def test_the_first_planned_tick(sources, first):
+    assert first_planned(sources) == first
+
+
+class Filmed(Track):
+    """A track with one picture, filled with the number of the tick it shows."""
+
+    def _observation(self):
+        return {**super()._observation(), **self._picture()}
+
+    def _picture(self):
+        return {'observation.images.front': np.full((8, 8, 3), self._ticks, dtype=np.uint8)}
+
+
+class Developed(Filmed):
+    """`Filmed`, whose picture must be asked for at its tick."""
+
+    def _observation(self):
+        return Track._observation(self)
+
+    def complete(self, observation):
+        assert observation['tick'] == self._ticks
+        return {**observation, **self._picture()}
+
+
+@pytest.mark.parametrize('env', [Filmed, Developed])
+@pytest.mark.parametrize('delay', [0, 4])
+def test_pictures_are_as_old_as_asked(env, delay):
+    walker = Walker(n_obs_steps=2 if env is Filmed else 1)
+    run_rollout(env(), walker, settings(image_delay=delay, jpeg=False), seed=0)
+    shown = [(seen['tick'], int(seen['observation.images.front'][0, 0, 0]))
+             for history, _, _ in walker.calls for seen in history]
+    assert len(shown) > 2
+    assert all(picture == max(tick - delay, 0) for tick, picture in shown)
+
+
+def test_pictures_pass_through_jpeg_as_between_the_nodes():
+    red, green = np.meshgrid(np.arange(0, 160, 10), np.arange(250, 90, -10))
+    picture = np.stack([red, green, red // 2], axis=-1).astype(np.uint8)
+    observation = {'observation.state': np.ones(9), 'observation.images.front': picture}
+    seen = through_jpeg(observation)
+    assert seen['observation.state'] is observation['observation.state']
+    np.testing.assert_array_equal(seen['observation.images.front'], decode_rgb(JpegEncoder(95).encode(picture)))
+    assert 0 < np.abs(seen['observation.images.front'].astype(float) - picture).mean() < 8
+
+
+@pytest.mark.parametrize('jpeg', [True, False])
+def test_jpeg_can_be_switched_off(jpeg):
+    class Noisy(Track):
+        def _observation(self):
+            noise = np.random.default_rng(self._ticks).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            return {**super()._observation(), 'observation.images.front': noise}
+
+    walker = Walker()
+    run_rollout(Noisy(), walker, settings(jpeg=jpeg), seed=0)
+    first = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    assert np.array_equal(walker.calls[0][0][0]['observation.images.front'], first) is not jpeg
 
 
 def test_measured_latency_is_the_time_inference_took():
@@ -109,6 +187,8 @@ def test_the_rollout_stops_short_at_nothing_it_should_not():
         RolloutSettings(latency=math.nan)
     with pytest.raises(ValueError, match='time_limit'):
         RolloutSettings(time_limit=0.0)
+    with pytest.raises(ValueError, match='image_delay'):
+        RolloutSettings(image_delay=-1)
 
 
 def test_worker_processes_agree_with_a_single_one(tmp_path):
@@ -173,7 +253,14 @@ def test_defaults_of_the_command():
     arguments = evaluate.parse(['folder'])
     assert len(evaluate.evaluation_from(arguments).seeds) == 200
     arguments = evaluate.parse(['folder', '--fixed-start'])
-    assert len(evaluate.evaluation_from(arguments).seeds) == 50
+    described = evaluate.evaluation_from(arguments)
+    assert len(described.seeds) == 50
+    assert described.image_size == (96, 96)
+    assert (described.settings.time_limit, described.settings.image_delay, described.settings.jpeg) == (20.0, 0, True)
+    described = evaluate.evaluation_from(evaluate.parse(
+        ['folder', '--image-size', '48x64', '--image-delay', '3', '--no-jpeg']))
+    assert described.image_size == (48, 64)
+    assert (described.settings.image_delay, described.settings.jpeg) == (3, False)
 
 
 def test_mistakes_are_named(tmp_path, capsys):

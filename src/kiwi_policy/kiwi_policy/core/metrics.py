@@ -1,6 +1,7 @@
 """The figures every report uses alike: success, smoothness, seams, latency, sides.
 
-Smoothness and seams are taken from the *executed* actions, arm joints only, in degrees.
+Smoothness and seams are taken from the *executed* actions, arm joints only, in degrees, from the first
+tick that ran a chunk: what was held before it says how long the policy took to answer, not how it moves.
 """
 
 import math
@@ -8,6 +9,7 @@ import math
 import numpy as np
 
 from kiwi_policy.core.features import ARM
+from kiwi_policy.core.states import Source
 
 
 def wilson_interval(successes, trials, z=1.959964):
@@ -32,11 +34,21 @@ def wilson_interval(successes, trials, z=1.959964):
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def first_planned(sources):
+    """Index of the first tick that ran a chunk or the ramp to it; the number of ticks where none did.
+
+    Args:
+        sources: (T,) `Source` of each tick's command, as in `Command` and ExecutedAction.msg.
+    """
+    planned = np.isin(np.asarray(sources, dtype=int), (Source.RAMP, Source.CHUNK))
+    return int(np.argmax(planned)) if planned.any() else len(planned)
+
+
 def smoothness(actions):
     """Mean over time and the five arm joints of |a[t+1] - 2 a[t] + a[t-1]|, in deg.
 
     Args:
-        actions: (T, 9) executed actions of one rollout, one per control period.
+        actions: (T, 9) executed actions of one rollout, one per control period, from `first_planned` on.
 
     Returns:
         deg, 0 for a uniform motion; NaN below three actions.
@@ -54,7 +66,8 @@ def seam_ratio(rollouts):
     1 means that a takeover steps no further than ordinary motion.
 
     Args:
-        rollouts: iterable of (actions (T, 9), takeover (T,) bool), one pair per rollout.
+        rollouts: iterable of (actions (T, 9), takeover (T,) bool), one pair per rollout, from
+            `first_planned` on.
 
     Returns:
         the ratio, NaN where there was no takeover or no motion inside chunks.

@@ -13,7 +13,7 @@ candidates=(
   "$(command -v python3.12 || true)"
   /usr/bin/python3 /usr/bin/python3.12 /usr/local/bin/python3.12
 )
-for pyenv in "${PYENV_ROOT:-}" "$(pyenv root 2>/dev/null || true)" "${HOME:-}/.pyenv" /root/.pyenv; do
+for pyenv in "${PYENV_ROOT:-}" "$(pyenv root 2>/dev/null || true)" "${HOME:-}/.pyenv"; do
   [[ -n $pyenv ]] && candidates+=("$pyenv"/versions/3.12*/bin/python3.12)
 done
 candidates+=("$(uv python find --no-project 3.12 2>/dev/null || true)")

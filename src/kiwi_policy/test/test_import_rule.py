@@ -9,7 +9,10 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2]
 POLICY = SOURCE / 'kiwi_policy' / 'kiwi_policy'
 SIM = SOURCE / 'kiwi_sim' / 'kiwi_sim'
+BRINGUP = SOURCE / 'kiwi_bringup'
 OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
+ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
+       'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
 ROS_NODES = {'sim_node.py'}
 
 
@@ -53,9 +56,8 @@ def test_the_core_imports_numpy_and_the_standard_library_only():
 
 @pytest.mark.parametrize('folder', ['heads', 'hardware'])
 def test_heads_and_hardware_know_the_core_but_neither_ros_nor_each_other(folder):
-    ros = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'std_srvs', 'kiwi_msgs', 'cv_bridge'}
     mine = {'kiwi_policy.core', f'kiwi_policy.{folder}'}
-    assert offenders(POLICY / folder, lambda name: top(name) in ros
+    assert offenders(POLICY / folder, lambda name: top(name) in ROS | {'cv_bridge'}
                      or (top(name) in OURS and room(name) not in mine)) == []
 
 
@@ -73,6 +75,18 @@ def test_nothing_at_run_time_imports_the_training_package():
 def test_the_simulation_knows_only_the_core():
     assert offenders(SIM, lambda name: top(name) in OURS and room(name) != 'kiwi_policy.core'
                      and top(name) != 'kiwi_sim', skip=ROS_NODES) == []
+
+
+def test_the_simulation_apart_from_its_node_knows_no_ros_messages():
+    assert offenders(SIM, lambda name: top(name) in ROS, skip=ROS_NODES) == []
+
+
+def test_the_policy_package_knows_neither_the_simulation_nor_bringup():
+    assert offenders(POLICY, lambda name: top(name) in {'kiwi_sim', 'kiwi_bringup'}) == []
+
+
+def test_bringup_knows_the_others_by_name_only():
+    assert offenders(BRINGUP, lambda name: top(name) in (ROS | set(OURS)) - {'kiwi_bringup'}) == []
 
 
 def test_time_is_never_read_inside_the_core():

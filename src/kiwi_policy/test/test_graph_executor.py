@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('kiwi_msgs')
 
-from graph_support import PERIOD, Graph, Operator  # noqa: E402
+from graph_support import PATIENCE, PERIOD, Graph, Operator  # noqa: E402
 from kiwi_msgs.msg import ExecutorStatus as S  # noqa: E402
 
 from kiwi_policy.nodes import conversions  # noqa: E402
@@ -201,9 +201,9 @@ def test_a_missing_robot_is_one_clear_line(graph, tmp_path):
     other = Graph(tmp_path)
     process = other.start('lost', 'kiwi_policy.nodes.chunk_executor_node', f'robot_port:={tmp_path}/none',
                           f'calibration:={tmp_path}/none.json', 'connect_timeout:=0.0')
-    assert process.wait(90) == 1
+    assert process.wait(PATIENCE) == 1
     assert 'chunk_executor_node: error: no calibration file' in other.output('lost')
     wrong = other.start('wrong', 'kiwi_policy.nodes.chunk_executor_node', 'mode:=fast')
-    assert wrong.wait(90) == 2
+    assert wrong.wait(PATIENCE) == 2
     assert "parameter mode is 'fast', must be one of sync, latest, ensemble" in other.output('wrong')
     assert 'Traceback' not in other.output('lost') + other.output('wrong')

@@ -86,6 +86,7 @@ class PolicyNode(Node):
         self._maker.warm_up(p.warm_up)
         process.settle_memory()
 
+        self.failures = 0               # inferences that raised
         self._run_id, self._chunk_id = secrets.randbits(63) | 1, 0
         self._episode, self._info_sent = None, 0.0
         self._ring = HistoryRing(self._info.cameras, self._period, self._info.n_obs_steps, p.max_image_age,
@@ -195,7 +196,9 @@ class PolicyNode(Node):
                 self._arrival.wait(min(left, POLL))
 
     def _on_error(self, _job, error):
-        self._complaints.complain(f'no chunk: {type(error).__name__}: {error}', time.monotonic())
+        self.failures += 1
+        self._complaints.complain(f'no chunk, failure {self.failures} of this run: {type(error).__name__}: {error}',
+                                  time.monotonic())
 
     def _publish_info(self):
         latency = (self._maker.latency.percentile(50), self._maker.latency.percentile(95))

@@ -1,14 +1,11 @@
 """Demonstrations made in worker processes and handed over in the order of their seeds."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.connection import wait
 
 from kiwi_training.demonstrations import Demonstrator
+from kiwi_training.worker_process import follow_parent
 
 _demonstrator = None
 
@@ -59,16 +56,8 @@ def _demonstrate_in_workers(seeds, jobs, options):
 
 def _start_worker(options):
     global _demonstrator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     _demonstrator = Demonstrator(**options)
-
-
-def _end_with_parent():
-    """Leave no worker behind when the parent was killed."""
-    wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _record(seed):

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from kiwi_policy.core.config import FAVORS, MODES, ExecutorConfig
@@ -33,7 +34,8 @@ def main(argv=None):
               f'model.safetensors, e.g. <output_dir>/checkpoints/last/pretrained_model', file=sys.stderr)
         return 2
     try:
-        evaluation = evaluation_from(arguments)
+        evaluation = evaluation_from(
+            arguments, partial(load_checkpoint, allow_short_action_steps=arguments.allow_short_action_steps))
     except ValueError as error:
         print(f'kiwi-eval: {error}', file=sys.stderr)
         return 2
@@ -49,7 +51,7 @@ def evaluate(evaluation, arguments):
     except KeyboardInterrupt:
         print('\nkiwi-eval: interrupted', file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f'kiwi-eval: {error}', file=sys.stderr)
         return 1
     bar.close()
@@ -87,6 +89,8 @@ def parse(argv=None):
         help='control periods by which pictures are older than the state beside them')
     add('--jpeg', action=argparse.BooleanOptionalAction, default=RolloutSettings.jpeg,
         help='pictures pass through JPEG as on the wire')
+    add('--allow-short-action-steps', action='store_true',
+        help='load a checkpoint whose n_action_steps is below half its chunk')
     add('--output', help='JSON file to write (evaluations/<time>.json)')
     executor = parser.add_argument_group('executor')
     executor.add_argument('--n-action-steps', type=int, help="rows per chunk in sync (the checkpoint's)")

@@ -2,15 +2,21 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from kiwi_policy.core import metrics
-from kiwi_training.rollouts import RolloutSettings, run_rollout
+from kiwi_policy.core.executor import ChunkExecutor
+from kiwi_policy.nodes.chunk_maker import ChunkMaker
+from kiwi_policy.nodes.policy_check import check_policy
+from kiwi_training.rollouts import MEASURED, RolloutSettings, run_rollout, traits
+from kiwi_training.worker_process import follow_parent
+
+WARM_UP = 4
+"""Inferences by which a policy's latency is measured where it is played back; the first does not count."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,40 @@ class Evaluation:
     make_env: object
 
 
-def load_checkpoint(checkpoint, sampling):
-    """The policy of a checkpoint on one CPU thread."""
+def load_checkpoint(checkpoint, sampling, allow_short_action_steps=False):
+    """The policy of a checkpoint on one CPU thread; refused as by policy_node.
+
+    Raises:
+        ValueError: it cannot be loaded, or its n_action_steps is below half its chunk.
+    """
+    from kiwi_policy.heads.info import check_action_steps
     from kiwi_policy.heads.loader import load_policy
-    return load_policy(checkpoint, device='cpu', num_threads=1, **sampling)
+    policy = load_policy(checkpoint, device='cpu', num_threads=1, **sampling)
+    check_action_steps(policy.info, override=allow_short_action_steps)
+    return policy
+
+
+def check_fit(policy, settings):
+    """Refuse a policy that the robot's executor would not begin an episode with.
+
+    Args:
+        policy: with the latency that `settings` plays back; where that is measured, so it is here.
+        settings: `RolloutSettings`.
+
+    Raises:
+        ExecutorError: other action names, or another rate than the executor's.
+        Infeasible: too slow for the interval between requests.
+    """
+    info, config = policy.info, settings.executor
+    check_policy(SimpleNamespace(names=info.names, period=info.period or config.period), config)
+    latency = settings.latency
+    if latency == MEASURED:
+        maker = ChunkMaker(policy, seed=0)
+        maker.warm_up(WARM_UP)
+        latency = maker.latency.percentile(95)
+    executor = ChunkExecutor(config)
+    executor.set_policy(replace(traits(info), latency_p95=latency))
+    executor.check_feasible()
 
 
 def make_fork_env(image_size, info):
@@ -137,15 +173,8 @@ _worker = {}
 
 
 def _start_worker(evaluation):
-    """Prepare a process that leaves Ctrl-C to its parent and never outlives it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    follow_parent()
     _prepare(evaluation)
-
-
-def _follow_parent():
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _prepare(evaluation):
@@ -155,6 +184,7 @@ def _prepare(evaluation):
     _worker['evaluation'] = evaluation
     try:
         _worker['policy'] = evaluation.make_policy(evaluation.checkpoint, evaluation.sampling)
+        check_fit(_worker['policy'], evaluation.settings)
         _worker['env'] = evaluation.make_env(evaluation.image_size, _worker['policy'].info)
     except Exception as error:
         _worker['error'] = error

@@ -84,6 +84,10 @@ def make_broken(checkpoint, sampling):
     raise ValueError(f'nothing in {checkpoint}')
 
 
+def make_dying(checkpoint, sampling):
+    os._exit(3)
+
+
 def make_sleeper(checkpoint, sampling):
     """A policy that takes forever; its process leaves a file named after it in the checkpoint's folder."""
     (Path(checkpoint) / f'worker-{os.getpid()}').touch()

@@ -6,16 +6,19 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from evaluation_fakes import HORIZON, PERIOD, Track, Walker, make_broken, make_track, make_walker
-from kiwi_policy.core.executor import ExecutorConfig, Source
+from evaluation_fakes import HORIZON, PERIOD, Track, Walker, make_broken, make_dying, make_track, make_walker
+from kiwi_policy.core.executor import ExecutorConfig, ExecutorError, Source
+from kiwi_policy.core.feasibility import Infeasible
+from kiwi_policy.core.features import NAMES
 from kiwi_policy.core.metrics import first_planned, smoothness
 from kiwi_policy.nodes.images import decode_rgb
 from kiwi_sim.jpeg import JpegEncoder
 from kiwi_training import evaluate
-from kiwi_training.evaluation import Evaluation, run_all, summarize
+from kiwi_training.evaluation import Evaluation, check_fit, load_checkpoint, run_all, summarize
 from kiwi_training.rollouts import RolloutSettings, run_rollout
 from kiwi_training.wire import through_jpeg
 
@@ -216,7 +219,7 @@ def test_the_summary_counts():
 
 def run_command(tmp_path, *options, make_policy=make_walker):
     output = tmp_path / 'out' / 'eval.json'
-    arguments = evaluate.parse([str(tmp_path), '--output', str(output), '--jobs', '1', *options])
+    arguments = evaluate.parse([str(tmp_path), '--output', str(output), *(() if '--jobs' in options else ('--jobs', '1')), *options])
     described = evaluate.evaluation_from(arguments, make_policy, make_track)
     return evaluate.evaluate(described, arguments), output
 
@@ -279,6 +282,39 @@ def test_a_policy_that_cannot_be_built_ends_the_command_with_its_reason(tmp_path
     code, output = run_command(tmp_path, '--rollouts', '1', make_policy=make_broken)
     assert code == 1 and not output.exists()
     assert f'kiwi-eval: nothing in {tmp_path}' in capsys.readouterr().err
+
+
+def test_a_worker_that_dies_ends_the_command_with_a_sentence(tmp_path, capsys):
+    code, _ = run_command(tmp_path, '--rollouts', '2', '--jobs', '2', make_policy=make_dying)
+    assert code == 1
+    assert 'kiwi-eval: A process in the process pool was terminated abruptly' in capsys.readouterr().err
+
+
+def test_what_the_robot_refuses_is_refused(tmp_path, capsys):
+    code, output = run_command(tmp_path, '--rollouts', '1', '--latency', '0.4')
+    assert code == 1 and not output.exists()
+    assert 'set replan_interval to' in capsys.readouterr().err
+    assert run_command(tmp_path, '--rollouts', '1', '--latency', '0.4', '--executor', 'sync')[0] == 0
+
+    slow = Walker(seconds=0.3)
+    with pytest.raises(Infeasible, match='the policy needs 0'):
+        check_fit(slow, settings(latency='measured'))
+    check_fit(slow, settings(latency=0.0))
+
+    swapped, other_rate = Walker(), Walker()
+    swapped.info.names = NAMES[::-1]
+    other_rate.info.period = 0.1
+    for policy, message in ((swapped, 'the policy commands'), (other_rate, 'trained at 10.00 Hz')):
+        with pytest.raises(ExecutorError, match=message):
+            check_fit(policy, settings())
+
+
+def test_a_checkpoint_of_short_action_steps_is_refused_unless_allowed(monkeypatch):
+    info = SimpleNamespace(head='act', digest='0' * 16, horizon=50, n_action_steps=1, temporal_ensembling=False)
+    monkeypatch.setattr('kiwi_policy.heads.loader.load_policy', lambda *_, **__: SimpleNamespace(info=info))
+    with pytest.raises(ValueError, match='n_action_steps 1 is below half'):
+        load_checkpoint('folder', {})
+    assert load_checkpoint('folder', {}, allow_short_action_steps=True).info is info
 
 
 @pytest.mark.parametrize('jobs', [1, 2])

@@ -79,7 +79,8 @@ def declare(node, table):
             declared = node.declare_parameter(parameter.name, parameter.default, _descriptor(parameter)).value
         except InvalidParameterTypeException as error:
             hint = ' (write 20.0, not 20)' if isinstance(parameter.default, float) else ''
-            raise ParameterError(f'parameter {parameter.name} must be like {parameter.default!r}{hint}: {error}') from error
+            like = f'{parameter.default!r}{hint}'
+            raise ParameterError(f'parameter {parameter.name} must be like {like}: {error}') from error
         except InvalidParameterValueException as error:
             raise ParameterError(f'parameter {parameter.name} must lie in {parameter.bounds()}: {error}') from error
         value = list(declared) if isinstance(parameter.default, list | tuple) else declared

@@ -60,10 +60,12 @@ def chunk_period(info, wanted):
     """
     if info.period is None:
         if not wanted:
-            raise ParameterError('the checkpoint does not say its dataset\'s rate: set parameter period (1 / fps, in s)')
+            raise ParameterError('the checkpoint does not say the rate of its dataset: set parameter period '
+                                 '(1 / fps, in s)')
         return wanted
     if wanted and abs(wanted - info.period) > 0.01 * info.period:
-        raise ParameterError(f'parameter period is {wanted} s, the checkpoint says {info.period:.5f} s: leave it at 0')
+        raise ParameterError(f'parameter period is {wanted} s, the checkpoint says {info.period:.5f} s: '
+                             'leave it at 0')
     return info.period
 
 

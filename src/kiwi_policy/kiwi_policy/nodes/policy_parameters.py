@@ -10,14 +10,15 @@ TABLE = (
       0, 19),
     P('period', 0.0, 'Time between rows of a chunk. Needed only where the checkpoint does not say; 0 takes the '
       'checkpoint\'s.', 's', 0.0, 10.0),
-    P('denoising_steps', 0, 'Denoising steps of flow and diffusion heads; 0 takes the checkpoint\'s.', 'steps', 0, 1000),
+    P('denoising_steps', 0, 'Denoising steps of flow and diffusion heads; 0 takes the checkpoint\'s.', 'steps',
+      0, 1000),
     P('allow_short_action_steps', False, 'Load a checkpoint whose n_action_steps is below half its chunk.'),
     P('sampling_seed', -1, 'Seed of the sampling noise; -1 draws one.', '', -1, 2**62),
     P('task', '', 'Task text for requests that carry none.'),
     P('max_image_age', 0.15, 'Oldest image a chunk is made from.', 's', 0.02, 10.0),
     P('max_state_age', 0.15, 'Oldest joint_states a chunk is made from.', 's', 0.02, 10.0),
     P('frozen_after', 0.5, 'Time for which a camera may repeat one image while the robot moves.', 's', 0.1, 60.0),
-    P('wait_for_inputs', 0.3, 'How long a request waits for its joint_states and the first images of an episode.', 's',
-      0.0, 5.0),
+    P('wait_for_inputs', 0.3, 'How long a request waits for its joint_states and the first images of an episode.',
+      's', 0.0, 5.0),
     P('warm_up', 5, 'Chunks made from blank observations at start, to measure the latency.', 'chunks', 0, 100),
 )

@@ -156,7 +156,8 @@ def table(results):
     lines += [
         '',
         f'{total.get("head") or "unknown head"} {total.get("checkpoint_digest") or ""}, '
-        f'mode {total.get("mode") or "?"}: {results.successes}/{len(results.episodes)} successful, 95 % interval {100 * low:.0f} to {100 * high:.0f} %',
+        f'mode {total.get("mode") or "?"}: {results.successes}/{len(results.episodes)} successful, '
+        f'95 % interval {100 * low:.0f} to {100 * high:.0f} %',
         f'{_number(total["evaluations_per_chunk"], "{:.1f}")} evaluations per chunk, latency p50 '
         f'{_number(total["latency_p50"], "{:.0f}", 1e3)} ms, p95 {_number(total["latency_p95"], "{:.0f}", 1e3)} ms, '
         f'{total["underruns"]} underruns, seam ratio {_number(total["seam_ratio"], "{:.2f}")}, '

@@ -12,6 +12,8 @@ import numpy as np
 from kiwi_policy.core import features
 from kiwi_sim.env import ForkEnv
 from kiwi_sim.expert import Expert
+from kiwi_sim.views import Views
+from kiwi_sim.world import World
 
 NOISE_SCALE = np.array([0.5, 0.5, 0.5, 0.5, 0.3, 0.0, 0.006, 0.006, 1.0])
 """Noise per control period at strength 1, in the action's units; the gripper has none."""
@@ -41,6 +43,11 @@ class Demonstration:
 
     def __len__(self):
         return len(self.state)
+
+
+def check_image_size(image_size):
+    """Raise ValueError where pictures of (height, width) cannot be rendered."""
+    Views(World(), *image_size).close()
 
 
 class Demonstrator:

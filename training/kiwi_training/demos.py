@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import math
 import os
 import signal
 import sys
@@ -59,7 +60,7 @@ def build_parser():
                       help='store pictures as PNG: lossless, larger, slower to write and to read')
     add('--video-codec', default='h264', metavar='NAME',
         help='h264 is fast and plays anywhere; libsvtav1 is smaller (default: %(default)s)')
-    add('--action-noise', type=float, default=1.0, metavar='X',
+    add('--action-noise', type=_strength, default=1.0, metavar='X',
         help='strength of the noise on executed actions; 1 is about 1 degree per joint, 0 is none '
              '(default: %(default)s)')
     add('--keep-failures', action=argparse.BooleanOptionalAction, default=False,
@@ -79,9 +80,12 @@ def main(argv=None):
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(args)
-    except DatasetExistsError as error:
+    except (DatasetExistsError, ValueError) as error:
         print(f'kiwi-demos: {error}', file=sys.stderr)
         return 2
+    except (OSError, RuntimeError) as error:
+        print(f'kiwi-demos: {error}', file=sys.stderr)
+        return 1
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -99,7 +103,9 @@ def _run(args):
 
     from kiwi_training.demo_dataset import DemoWriter
     from kiwi_training.demo_pool import demonstrate
+    from kiwi_training.demonstrations import check_image_size
 
+    check_image_size(args.image_size)
     options = {
         'image_size': list(args.image_size),
         'action_noise': args.action_noise,
@@ -158,6 +164,13 @@ def _positive(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f'{value} is not at least 1')
+    return value
+
+
+def _strength(text):
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f'{text} is not a finite number of at least 0')
     return value
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -207,11 +208,32 @@ def test_bad_arguments_are_named(capsys):
     for arguments, message in (
         (['--root', 'x', '--image-size', '96'], "'96' is not HEIGHTxWIDTH"),
         (['--root', 'x', '--episodes', '0'], '0 is not at least 1'),
+        (['--root', 'x', '--action-noise', '-1'], '-1 is not a finite number of at least 0'),
         ([], '--root'),
     ):
         with pytest.raises(SystemExit):
             demos.main(arguments)
         assert message in capsys.readouterr().err
+
+
+def test_what_cannot_be_recorded_is_said_and_leaves_no_folder(tmp_path, capsys):
+    root = tmp_path / 'ds'
+    for options, message in (
+        (['--image-size', '4000x96'], 'picture size 4000x96'),
+        (['--video-codec', 'nonsense'], "Invalid vcodec 'nonsense'"),
+    ):
+        assert demos.main(['--root', str(root), *options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith('kiwi-demos: ') and message in error
+        assert not root.exists()
+
+
+def test_failures_without_end_are_given_up(tmp_path, monkeypatch, capsys, demonstration):
+    failed = replace(_cut(demonstration, SEED, 3), success=False)
+    monkeypatch.setattr('kiwi_training.demo_pool.demonstrate',
+                        lambda seeds, jobs, **_: (replace(failed, seed=seed) for seed in seeds))
+    assert demos.main(['--root', str(tmp_path / 'ds'), '--image-size', '48x48', '--images']) == 1
+    assert 'kiwi-demos: 25 demonstrations in a row failed' in capsys.readouterr().err
 
 
 def test_a_writer_does_not_overwrite(tmp_path):

@@ -25,6 +25,10 @@ _DELAY_UNIT = 2e-6
 class ServoBus:
     """Serves a ServoBank on a pseudo-terminal from a thread of its own.
 
+    A packet is obeyed when it comes in and its reply sent when the wire would have brought it. So
+    commands act, and states are taken, up to half the USB latency early; a busy machine wakes the
+    thread once per reply and not twice.
+
     Args:
         backend: a ServoBackend, or an already built ServoBank.
         calibration: nine calibration entries in bus order, see ServoBank.
@@ -107,7 +111,6 @@ class ServoBus:
     def _obey(self, packet, now):
         self.packets += 1
         arrived = self.wire.request(now, packet.size)
-        _sleep_until(arrived)
         if self._on_packet is not None:
             self._on_packet(packet)
         replies = self._execute(packet)

@@ -4,6 +4,7 @@ Publishes camera/<name>/image_raw/compressed and sim/task_state, serves sim/rese
 of the emulated servo bus. Parameters: config/sim.yaml.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -149,6 +150,8 @@ def main(args=None):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     sys.setswitchinterval(5e-4)  # the bus thread must not wait 5 ms for the interpreter
+    with contextlib.suppress(OSError):
+        os.nice(-10)  # real servos answer however busy the computer is; needs a privilege, does without
     backends = gl_backends()
     os.environ['MUJOCO_GL'] = 'disable'  # this process renders nothing and needs no OpenGL
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

@@ -37,7 +37,7 @@ class Pacer:
         self._thread.join()
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, 'the condition was not met in time'

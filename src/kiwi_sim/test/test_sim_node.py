@@ -48,7 +48,7 @@ class Process:
     def stop(self, number=signal.SIGINT):
         """Signal it and return what it still printed and its exit code."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=60)
+        output, _ = self.process.communicate(timeout=120)
         return output, self.process.returncode
 
 
@@ -70,7 +70,7 @@ def node(environment):
     node = rclpy.create_node('watcher', namespace='/robot', context=context)
     executor = rclpy.executors.SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    node.spin_until = lambda condition, seconds=30.0: _spin_until(executor, condition, seconds)
+    node.spin_until = lambda condition, seconds=90.0: _spin_until(executor, condition, seconds)
     yield node
     executor.shutdown()
     node.destroy_node()
@@ -158,7 +158,7 @@ def test_the_robot_behind_the_link_moves(simulation, node):
 
 def test_a_second_one_on_the_same_link_is_refused(simulation, environment):
     second = Process(environment, simulation.link, 'camera_rate:=0.0', 'overview_rate:=0.0')
-    second.process.wait(timeout=60)
+    second.process.wait(timeout=120)
     assert 'error: another simulation serves' in second.first_line
     assert second.process.returncode == 1
     assert simulation.link.is_symlink()
@@ -177,7 +177,7 @@ def test_a_signal_ends_it_without_a_trace(environment, tmp_path):
 
 def test_a_wrong_parameter_is_named(environment, tmp_path):
     simulation = Process(environment, tmp_path / 'bus', 'camera_rate:=30')
-    output, _ = simulation.process.communicate(timeout=60)
+    output, _ = simulation.process.communicate(timeout=120)
     text = simulation.first_line + output
     assert simulation.process.returncode == 1
     assert 'parameter camera_rate must be like 30.0 [Hz, 0 .. 120]' in text
@@ -186,7 +186,7 @@ def test_a_wrong_parameter_is_named(environment, tmp_path):
 
 def test_without_opengl_it_says_what_to_install(environment, tmp_path):
     simulation = Process(environment | {'MUJOCO_GL': 'nonsense'}, tmp_path / 'bus')
-    output, _ = simulation.process.communicate(timeout=60)
+    output, _ = simulation.process.communicate(timeout=120)
     assert simulation.process.returncode == 1
     assert 'libegl1' in simulation.first_line + output
     assert not (tmp_path / 'bus').is_symlink()

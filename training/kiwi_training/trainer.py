@@ -71,6 +71,9 @@ class Trainer:
         meta = open_dataset(options.dataset)
         recipe = self._recipe(meta, resume_from)
         self.accelerator = _accelerator(options, recipe.policy)
+        if options.minutes and self.accelerator.num_processes > 1:
+            raise ValueError('--minutes works with one process only, since each would follow its own clock; '
+                             'give --steps')
         self._quiet = not self.accelerator.is_main_process
         self._precision = {'no': 'fp32'}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
         with self.accelerator.main_process_first():
@@ -98,8 +101,7 @@ class Trainer:
         if resume_from is not None:
             self.progress = checkpoints.read_progress(resume_from)
             checkpoints.restore(resume_from, self.policy, self.optimizer)
-        self.budget = StepBudget(options.steps) if options.steps else \
-            TimeBudget(options.minutes * 60, self.progress.total)
+        self.budget = _budget(options, self.progress, resume_from)
         self.schedule = LrSchedule(self.optimizer, recipe.scheduler, self.budget)
         self._train_config = _train_config(options, recipe, meta)
         self._describe(meta)
@@ -122,7 +124,7 @@ class Trainer:
         bar = tqdm(total=self.budget.total, initial=step, unit='step', disable=self._quiet, dynamic_ncols=True,
                    mininterval=0.5 if sys.stderr.isatty() else 20)
         with StopRequest() as stop, bar:
-            while not stop and not self._agreed(self.budget.spent(step)):
+            while not self._agreed(stop or self.budget.spent(step)):
                 self.schedule.apply(step)
                 numbers = self._step(batches)
                 step += 1
@@ -140,7 +142,7 @@ class Trainer:
                     time.monotonic() - saved_at > 60 * options.save_minutes
                 if self._agreed(due):
                     saved, saved_at = self._save(step), time.monotonic()
-            finished = not stop
+            finished = self._agreed(not stop)
             if not self._quiet:
                 means = log.write_means(step) or means
             if self._validation and finished and step % options.val_every:
@@ -230,6 +232,13 @@ class Trainer:
                   f'{len(self.held_episodes)} held out; {meta.fps} frames per second')
         self._say(f'{self._budget_text()}, batch {options.batch_size} x {self.accelerator.num_processes}, seed {options.seed}, '
                   f'output {options.output}' + (f', from step {self.progress.step}' if self.progress.step else ''))
+
+
+def _budget(options: TrainOptions, progress: checkpoints.Progress, resume_from: Path | None):
+    if options.steps:
+        return StepBudget(options.steps)
+    before = TrainOptions.load(resume_from / checkpoints.STATE / checkpoints.OPTIONS) if resume_from else options
+    return TimeBudget(60 * options.minutes, progress.total if before.minutes == options.minutes else None)
 
 
 def _accelerator(options: TrainOptions, policy: PreTrainedConfig) -> Accelerator:

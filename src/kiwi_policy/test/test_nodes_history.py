@@ -106,6 +106,23 @@ def test_a_repeated_image_is_refused_only_while_the_robot_moves(motion, frozen):
     assert ring.observe(stamp(59), 60 * PERIOD).stamp == stamp(59)
 
 
+def test_a_scene_that_was_reset_is_no_frozen_camera():
+    ring = HistoryRing(('front',), PERIOD, frozen_after=0.5)
+    for tick in range(30):
+        ring.add_state(stamp(tick), values(0, joint=tick), tick * PERIOD)
+    ring.add_image('front', b'start', 30 * PERIOD)          # the reset is seen before it is felt
+    ring.begin_episode(stamp(31), 31 * PERIOD)
+    for tick in range(31, 91):
+        ring.add_image('front', bytes(b'start'), tick * PERIOD)
+        ring.add_state(stamp(tick), values(0, joint=-40), tick * PERIOD)
+    assert ring.observe(stamp(90), 90 * PERIOD).images == ({'front': b'start'},)
+    for tick in range(91, 121):
+        ring.add_image('front', bytes(b'start'), tick * PERIOD)
+        ring.add_state(stamp(tick), values(0, joint=tick - 131), tick * PERIOD)
+    with pytest.raises(NotReady, match='repeats one image'):
+        ring.observe(stamp(120), 120 * PERIOD)
+
+
 def test_a_late_state_is_dropped_and_a_restarted_clock_taken():
     ring, now = filled()
     ring.add_state(stamp(20), values(20), now)

@@ -95,7 +95,7 @@ class HistoryRing:
             last = None
         self._states.append(_State(stamp, now, values))
         for still in self._still.values():
-            if still.state is None:
+            if still.state is None and stamp >= self._floor_stamp:
                 still.state = values
         if last is not None:
             driven = np.abs(values[BASE]) @ (1.0, 1.0, 0.1 * np.pi / 180.0) * min((stamp - last.stamp) / NANO, 0.1)
@@ -111,12 +111,16 @@ class HistoryRing:
             if still.stuck_since is None and self._moved(still):
                 still.stuck_since = now
         else:
-            self._still[camera] = _Still(self._states[-1].values if self._states else None)
+            newest = self._states[-1] if self._states else None
+            known = newest is not None and newest.stamp >= self._floor_stamp
+            self._still[camera] = _Still(newest.values if known else None)
         ring.append(_Image(now, data))
 
     def begin_episode(self, stamp, now):
         """Forget what lies before tick `stamp` (ns) and before `now` (s): the scene may have changed."""
         self._floor_stamp, self._floor_time = stamp, now
+        for camera in self._still:
+            self._still[camera] = _Still(None)
 
     def observe(self, not_before, now):
         """The observation at the newest state.

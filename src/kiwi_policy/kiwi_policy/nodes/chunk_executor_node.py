@@ -20,7 +20,7 @@ from kiwi_policy.nodes import conversions, process, qos
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
 from kiwi_policy.nodes.executor_session import ExecutorSession
-from kiwi_policy.nodes.parameters import ParameterError, declare
+from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
 
 NAME = 'chunk_executor_node'
 INACTIVE = f'{NAME} is not active: configure and activate it first'
@@ -30,7 +30,8 @@ def lekiwi(parameters):
     """The `Hardware` that the parameters name."""
     from kiwi_policy.hardware.lekiwi import LeKiwiHardware
 
-    return LeKiwiHardware(parameters.robot_port, parameters.calibration, reply_timeout=parameters.reply_timeout)
+    return LeKiwiHardware(parameters.robot_port, parameters.calibration, parameters.read_retries,
+                          parameters.reply_timeout)
 
 
 class ChunkExecutorNode(LifecycleNode):
@@ -215,7 +216,7 @@ def autostart(node, interrupt):
 def main(args=None, make_hardware=lekiwi):
     """Run the node; returns the exit code."""
     sys.setswitchinterval(0.001)
-    interrupt = process.start(args)
+    interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node = None
     try:
         node = ChunkExecutorNode(make_hardware)

@@ -95,7 +95,10 @@ class ControlLoop:
         return not self._thread.is_alive()
 
     def submit(self, function):
-        """Run `function(now, measured)` in the control thread before the next tick; returns a Future."""
+        """Run `function(now, measured)` in the control thread before the next tick; returns a Future.
+
+        `measured` is (9,) read at that tick, None where the robot did not answer.
+        """
         future = Future()
         self._mailbox.append((function, future))
         if not self._thread.is_alive():
@@ -129,7 +132,7 @@ class ControlLoop:
         now, stamp = self._clock.time(index), self._clock.stamp(index)
         self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
-        self._drain(now)
+        self._drain(now, fresh)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
         command = self._core.step(now, state)
         request = self._core.request(now)
@@ -175,13 +178,13 @@ class ControlLoop:
             self._silent_since = None
             self._reconnector.begin()
 
-    def _drain(self, now):
+    def _drain(self, now, fresh):
         while self._mailbox:
             function, future = self._mailbox.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(function(now, self._measured))
+                future.set_result(function(now, fresh))
             except Exception as error:
                 future.set_exception(error)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from kiwi_policy.core.features import DIM
-from kiwi_policy.core.metrics import latency_percentiles, smoothness
+from kiwi_policy.core.metrics import first_planned, latency_percentiles, smoothness
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class EpisodeSummary:
         index, episode_id, seed: which rollout; seed is 0 on a real robot.
         success, outcome: success, timeout, post_hit, stopped, fault, or the operator's note.
         seconds: s from the begin of the episode to the outcome.
-        smoothness: deg, NaN below three actions.
+        smoothness: deg, from the first planned action on; NaN below three actions.
         side: left, right or none.
         chunks: accepted chunks.
         evaluations_per_chunk: mean counted evaluations.
@@ -83,7 +83,7 @@ class EpisodeLog:
 
     def __init__(self, index, episode_id, seed):
         self.index, self.episode_id, self.seed = index, episode_id, seed
-        self._actions, self._takeovers = [], []
+        self._actions, self._takeovers, self._sources = [], [], []
         self._latency, self._evaluations, self._ages = [], [], []
         self._tasks = []
 
@@ -92,6 +92,7 @@ class EpisodeLog:
         if message.episode_id == self.episode_id:
             self._actions.append(np.asarray(message.command, dtype=float))
             self._takeovers.append(message.takeover)
+            self._sources.append(message.source)
 
     def on_chunk(self, message):
         """Take in an ActionChunk."""
@@ -115,8 +116,9 @@ class EpisodeLog:
         return tuple(self._evaluations)
 
     def executed(self):
-        """(actions (T, 9), takeover (T,) bool) of the executed commands."""
-        return np.array(self._actions).reshape(-1, DIM), np.array(self._takeovers, dtype=bool)
+        """(actions (T, 9), takeover (T,) bool) of the executed commands from the first planned one on."""
+        start = first_planned(self._sources)
+        return np.array(self._actions).reshape(-1, DIM)[start:], np.array(self._takeovers, dtype=bool)[start:]
 
     def summary(self, success, outcome, seconds, status, video=''):
         """The `EpisodeSummary`.

@@ -23,7 +23,9 @@ TABLE = (
     P('calibration', '', 'LeRobot calibration file of this robot, <folder>/<id>.json.'),
     P('connect_timeout', 30.0, 'How long autostart keeps trying to reach the robot.', 's', 0.0, 3600.0),
     P('rate', RATE_HZ, 'Control rate; the rate of the dataset the policy was trained on.', 'Hz', 1.0, 200.0),
-    P('reply_timeout', 0.05, 'How long to wait for a servo\'s reply before asking once more.', 's', 0.005, 1.0),
+    P('reply_timeout', 0.02, 'How long to wait for a servo\'s reply. A tick without one goes on with the last state.',
+      's', 0.005, 1.0),
+    P('read_retries', 0, 'Extra attempts for a read that fails, at the expense of the control rate.', 'attempts', 0, 5),
     P('bus_timeout', 0.5, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
     P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '

@@ -13,6 +13,7 @@ from kiwi_policy.nodes.status_board import StatusBoard
 from kiwi_policy.nodes.ticks import TickClock
 
 ANSWER_TIMEOUT = 1.0
+SILENT = 'the robot has not answered: is it powered and connected?'
 
 
 class ExecutorSession:
@@ -61,14 +62,18 @@ class ExecutorSession:
                 self._core.forget_latency()     # the next attempt rests on what the policy measures by then
                 raise
             if measured is None:
-                raise ExecutorError('the robot has not answered yet')
+                raise ExecutorError(SILENT)
             self._core.begin(episode_id, measured, now)
             self.loop.jitter.clear()
             self.loop.cycle.clear()
             self.board.renew()
             self.task = task
 
-        return self._ask(begin, f'episode {episode_id!r} begun')
+        until = time.monotonic() + ANSWER_TIMEOUT
+        while True:                 # one lost reply is no reason to refuse: the next tick may bring one
+            success, message = self._ask(begin, f'episode {episode_id!r} begun')
+            if message != SILENT or time.monotonic() >= until:
+                return success, message
 
     def end(self, reason):
         """End the episode; returns (success, message, final ExecutorStatus message or None)."""

@@ -3,7 +3,9 @@
     python -m kiwi_policy.nodes.write_config FOLDER      # writes policy.yaml, executor.yaml, rollout.yaml
 """
 
+import difflib
 import math
+import textwrap
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -69,10 +71,11 @@ def declare(node, table):
         a namespace with one attribute per parameter.
 
     Raises:
-        ParameterError: for a wrong type or a value out of bounds.
+        ParameterError: for a wrong type, a value out of bounds, or a name that is not in the table.
     """
     from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
+    refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)], table)
     values = SimpleNamespace()
     for parameter in table:
         try:
@@ -86,6 +89,33 @@ def declare(node, table):
         value = list(declared) if isinstance(parameter.default, list | tuple) else declared
         setattr(values, parameter.name, parameter.check(value))
     return values
+
+
+def refuse_unknown(names, table):
+    """Raise ParameterError for a name that is not in the table; rclpy's own `qos_overrides` are let pass."""
+    known = [parameter.name for parameter in table]
+    for name in names:
+        if name not in known and not name.startswith('qos_overrides.'):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ParameterError(f'there is no parameter {name}; did you mean {near[0]}? --help lists them')
+
+
+def help_text(package, name, title, table):
+    """What --help shows of a node: usage and every parameter with its default, meaning, unit and bounds.
+
+    Args:
+        package, name: as for `ros2 run`.
+        title: what the node does.
+        table: `Parameter`s.
+    """
+    lines = [f'usage: ros2 run {package} {name} [--ros-args [-p NAME:=VALUE ...] [--params-file FILE]]', '',
+             title.strip(), '', 'Parameters with their defaults:']
+    for parameter in table:
+        bounds = parameter.bounds()
+        text = f'{parameter.description}{f" [{bounds}]" if bounds else ""}'
+        lines += [f'  {parameter.name}:={_yaml_value(parameter.default)}',
+                  *textwrap.wrap(text, 100, initial_indent=' ' * 6, subsequent_indent=' ' * 6)]
+    return '\n'.join(lines)
 
 
 def to_yaml(title, table):

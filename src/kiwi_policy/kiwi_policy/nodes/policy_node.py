@@ -18,7 +18,7 @@ from kiwi_policy.nodes.chunk_maker import ChunkMaker
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.history import HistoryRing, NotReady
 from kiwi_policy.nodes.pairing import StampPairing
-from kiwi_policy.nodes.parameters import ParameterError, declare
+from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
 from kiwi_policy.nodes.policy_parameters import TABLE
 from kiwi_policy.nodes.worker import NewestJobWorker
 
@@ -221,7 +221,7 @@ class PolicyNode(Node):
 
 def main(args=None, load_policy=load):
     """Run the node; returns the exit code."""
-    interrupt = process.start(args)
+    interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node = None
     try:
         interrupt.impatient = True

@@ -18,7 +18,7 @@ TABLE = (
     P('max_image_age', 0.15, 'Oldest image a chunk is made from.', 's', 0.02, 10.0),
     P('max_state_age', 0.15, 'Oldest joint_states a chunk is made from.', 's', 0.02, 10.0),
     P('frozen_after', 0.5, 'Time for which a camera may repeat one image while the robot moves.', 's', 0.1, 60.0),
-    P('wait_for_inputs', 0.3, 'How long a request waits for its joint_states and the first images of an episode.',
-      's', 0.0, 5.0),
+    P('wait_for_inputs', 1.0, 'How long a request waits for its joint_states and for images, unless a newer one '
+      'comes.', 's', 0.0, 5.0),
     P('warm_up', 5, 'Chunks made from blank observations at start, to measure the latency.', 'chunks', 0, 100),
 )

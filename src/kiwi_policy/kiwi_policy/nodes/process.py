@@ -54,8 +54,16 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-def start(args=None):
-    """Initialise rclpy without its own signal handlers and return the `Interrupt`."""
+def start(args=None, help_text=''):
+    """Initialise rclpy without its own signal handlers and return the `Interrupt`.
+
+    Args:
+        args: of the process; default: sys.argv.
+        help_text: printed for --help, which ends the process.
+    """
+    if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
+        print(help_text)
+        raise SystemExit(0)
     logging.basicConfig(level=logging.WARNING, format='[%(levelname)s] %(name)s: %(message)s')
     interrupt = Interrupt().install()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

@@ -3,6 +3,7 @@
 With parameter rollouts > 0 it runs them at start, prints the table and exits.
 """
 
+import math
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from rclpy.node import Node
 
 from kiwi_policy.core.metrics import wilson_interval
 from kiwi_policy.nodes import process
-from kiwi_policy.nodes.parameters import ParameterError, declare
+from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
 from kiwi_policy.nodes.results import RunResults, make_run_folder, row, table
 from kiwi_policy.nodes.rollout_parameters import TABLE
 from kiwi_policy.nodes.rollout_ports import RolloutPorts
@@ -135,22 +136,22 @@ class RolloutNode(Node):
         }
 
     def _on_goal(self, goal):
-        if self.busy or self._interrupt.is_set() or goal.rollouts < 1:
+        if self.busy or self._interrupt.is_set() or goal.rollouts < 1 or not 0 <= goal.time_limit < math.inf:
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
     def _on_execute(self, handle):
         goal, p = handle.request, self.parameters
         result = RunRollouts.Result()
-        plan = Plan(goal.rollouts, goal.seed, goal.time_limit or p.time_limit, goal.task or p.task)
 
         def feedback(summary):
             handle.publish_feedback(RunRollouts.Feedback(
-                index=summary.index, rollouts=plan.rollouts, episode=episode_result(summary)))
+                index=summary.index, rollouts=goal.rollouts, episode=episode_result(summary)))
 
         try:
+            plan = Plan(goal.rollouts, goal.seed, goal.time_limit or p.time_limit, goal.task or p.task)
             results = self.run(plan, feedback, lambda: handle.is_cancel_requested)
-        except (RunAborted, OSError) as error:
+        except (RunAborted, OSError, ValueError) as error:
             result.message = str(error)
             handle.abort()
             return result
@@ -183,13 +184,15 @@ def autorun(node, interrupt, outcome):
         outcome.append(1 if results.message else 0)
     except (RunAborted, OSError, ValueError) as error:
         outcome.append(process.fail(NAME, error))
+    except Exception as error:
+        outcome.append(process.fail(NAME, f'unexpected {type(error).__name__}: {error}'))
     finally:
         interrupt.trigger()
 
 
 def main(args=None):
     """Run the node; returns the exit code."""
-    interrupt = process.start(args)
+    interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node, outcome = None, []
     try:
         node = RolloutNode(interrupt)
@@ -198,7 +201,7 @@ def main(args=None):
         process.spin(node, lambda: interrupt.is_set() and not node.busy, MultiThreadedExecutor(num_threads=2))
         if interrupt.number:
             return 128 + interrupt.number if node.parameters.rollouts else 0
-        return outcome[0] if outcome else 0
+        return outcome[0] if outcome else int(node.parameters.rollouts > 0)
     except (ParameterError, RuntimeError, OSError) as error:
         return process.fail(NAME, error, process.MISCONFIGURED)
     finally:

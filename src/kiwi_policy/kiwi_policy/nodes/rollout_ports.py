@@ -11,6 +11,9 @@ from sensor_msgs.msg import CompressedImage
 from kiwi_policy.nodes import qos
 from kiwi_policy.nodes.rollout_runner import RunAborted
 
+HURRIED = 1.0       # s that a service may take once the run is interrupted
+POLL = 0.05         # s
+
 
 class RolloutPorts:
     """What rollout_node hears and whom it calls. Callbacks run in the spinning thread.
@@ -54,8 +57,15 @@ class RolloutPorts:
             missing.append('sim/task_state (sim_node)')
         return missing + [f'service {client.srv_name}' for client in self._needed if not client.service_is_ready()]
 
-    def call(self, client, request):
+    def call(self, client, request, interrupted=lambda: False):
         """Call a service from a thread that does not spin; returns the response.
+
+        Once interrupted it waits no longer than HURRIED s, and not at all for a service that is gone: the
+        interrupt may have ended its node too.
+
+        Args:
+            client, request: of the service.
+            interrupted: callable, True where the run is to end.
 
         Raises:
             RunAborted: no answer within service_timeout.
@@ -63,9 +73,17 @@ class RolloutPorts:
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _future: answered.set())
-        if not answered.wait(self._timeout):
-            client.remove_pending_request(future)
-            raise RunAborted(f'service {client.srv_name} did not answer within {self._timeout:.0f} s')
+        until = time.monotonic() + self._timeout
+        hurried = False
+        while not answered.wait(min(POLL, max(until - time.monotonic(), 0.0))):
+            if interrupted():
+                until = until if hurried else min(until, time.monotonic() + HURRIED)
+                hurried = True
+            gone = hurried and not client.service_is_ready()
+            if gone or time.monotonic() >= until:
+                client.remove_pending_request(future)
+                within = 'before the end' if hurried else f'within {self._timeout:.0f} s'
+                raise RunAborted(f'service {client.srv_name} did not answer {within}')
         return future.result()
 
     @staticmethod

@@ -66,7 +66,7 @@ class Stage(Protocol):
         """End the episode on the executor; returns its final status message or None. Never raises."""
 
     def film(self, log):
-        """Write what the cameras saw; returns the file's name, empty where there is none."""
+        """Write what the cameras saw; returns the file's name, empty where there is none. Never raises."""
 
     def wait(self, seconds):
         """Wait up to `seconds` s; returns True at once where the run is to be interrupted."""
@@ -95,6 +95,9 @@ class Runner:
                     break
         except RunAborted as error:
             message = str(error)
+        except Exception as error:
+            message = f'unexpected {type(error).__name__}: {error}'
+            raise
         finally:
             self._stage.end(message or 'all rollouts done')
             self._results.finish(message)

@@ -8,7 +8,8 @@ from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
 from kiwi_policy.nodes.video import write_film
 
 BEGIN_ATTEMPTS = 10
-PASSING = ('no policy', 'the policy needs', 'the executor is FAULT')
+RESET_ATTEMPTS = 3
+PASSING = ('no policy', 'the policy needs', 'the executor is FAULT', 'the robot has not answered')
 """Beginnings of refusals that may pass by themselves."""
 
 
@@ -27,7 +28,7 @@ class RosStage:
         self._ports, self._parameters, self._folder = ports, parameters, folder
         self._interrupted, self._say = interrupted, say
         self._final = None
-        self._running = False
+        self._running = True        # an episode that another process left behind is to be ended too
 
     def prepare(self, log):
         """Reset the simulation, or give the operator time to restore the scene."""
@@ -36,17 +37,21 @@ class RosStage:
                       f'{self._parameters.reset_seconds:.0f} s. Call rollout/label to judge it')
             self.wait(self._parameters.reset_seconds)
             return
-        answer = self._ports.call(self._ports.reset, self._ports.reset_request(log.seed))
-        if not answer.success:
-            raise RunAborted(f'sim/reset failed: {answer.message}')
-        self._ports.task = None
+        for attempt in range(RESET_ATTEMPTS):
+            answer = self._call(self._ports.reset, self._ports.reset_request(log.seed))
+            if answer.success:
+                self._ports.task = None
+                return
+            if self.wait(0.0):
+                break
+        raise RunAborted(f'sim/reset failed: {answer.message}')
 
     def begin(self, log, task):
         """Begin the episode; a policy that starts again or is slow at first gets a few seconds."""
         for attempt in range(BEGIN_ATTEMPTS):
             self._ports.log, self._ports.label = log, None
             self._final, self._running = None, True
-            answer = self._ports.call(self._ports.begin, self._ports.begin_request(log.episode_id, task))
+            answer = self._call(self._ports.begin, self._ports.begin_request(log.episode_id, task))
             if answer.success:
                 return
             self._running = False
@@ -75,12 +80,12 @@ class RosStage:
         return State(status.state), status.reason
 
     def end(self, reason):
-        """End the episode, once; returns its final status."""
+        """End the episode, once; returns its final status. The first call ends one of another run, if any."""
         self._ports.recording = False
         if self._running:
             self._running = False
             try:
-                answer = self._ports.call(self._ports.end, self._ports.end_request(reason))
+                answer = self._call(self._ports.end, self._ports.end_request(reason))
                 self._final = answer.status if answer.success else self._ports.status
             except RunAborted as error:
                 self._say(str(error))
@@ -88,13 +93,17 @@ class RosStage:
         return self._final
 
     def film(self, log):
-        """Write the MP4 of the episode beside the results."""
-        frames = self._ports.take_frames()
+        """Write the MP4 of the episode beside the results; a film that fails is said and left out."""
         p = self._parameters
-        if not (p.video and frames):
+        try:
+            frames = self._ports.take_frames()
+            if not (p.video and frames):
+                return ''
+            return write_film(self._folder / f'rollout_{log.index + 1:03d}', frames, p.video_cameras, p.video_rate,
+                              p.video_height)
+        except Exception as error:
+            self._say(f'no film of rollout {log.index + 1}: {type(error).__name__}: {error}')
             return ''
-        return write_film(self._folder / f'rollout_{log.index + 1:03d}', frames, p.video_cameras, p.video_rate,
-                          p.video_height)
 
     def wait(self, seconds):
         """Wait, in steps, until `seconds` s have passed or the run is interrupted."""
@@ -105,6 +114,9 @@ class RosStage:
                 return False
             threading.Event().wait(min(left, 0.1))
         return True
+
+    def _call(self, client, request):
+        return self._ports.call(client, request, self._interrupted)
 
     def _operator(self, timed_out):
         label = self._ports.label

@@ -8,7 +8,7 @@ from pathlib import Path
 from kiwi_bringup import exits
 from kiwi_bringup.process import OnExit, Process
 
-exits.INTERRUPT_GRACE = exits.TERMINATE_GRACE = 1.0
+exits.INTERRUPT_GRACE = exits.TERMINATE_GRACE = 3.0
 exits.RESPAWN_DELAY = 0.2
 
 

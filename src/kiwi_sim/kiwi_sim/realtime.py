@@ -6,8 +6,8 @@ from collections import deque
 class Pacer:
     """Says how many physics steps are due.
 
-    Steps missed while the machine was busy are made up for, a bounded number at a time. Only a pause
-    longer than `max_lag` is given up and counted in `lost`.
+    Steps missed while the machine was busy are made up for, a bounded number at a time. A pause longer
+    than `max_lag` is given up and counted in `lost`: replayed fast, it would show motion that no robot makes.
 
     Args:
         period: s per step.
@@ -16,7 +16,7 @@ class Pacer:
         max_lag: s of delay that is still made up for.
     """
 
-    def __init__(self, period, now, max_steps=16, max_lag=1.0):
+    def __init__(self, period, now, max_steps=16, max_lag=0.2):
         self.period = period
         self.max_steps = max_steps
         self.max_lag = max_lag

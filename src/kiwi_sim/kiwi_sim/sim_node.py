@@ -26,10 +26,12 @@ from sensor_msgs.msg import CompressedImage
 
 from kiwi_sim.gl_backends import gl_backends
 from kiwi_sim.port_link import default_port_link
-from kiwi_sim.sim_parameters import TABLE
+from kiwi_sim.sim_parameters import TABLE, help_text, refuse_unknown
 
 CAMERAS = ('front', 'wrist')
 OVERVIEW = 'overview'
+RESET_TIMEOUT = 5.0     # s
+LOST_INTERVAL = 10.0    # s
 _NEWEST = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _STATE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -52,6 +54,8 @@ class SimNode(Node):
         self._task_state = self.create_publisher(TaskState, 'sim/task_state', _STATE)
         self.create_service(ResetWorld, 'sim/reset', self._reset)
         self.create_timer(1.0 / options.task_state_rate, self._publish_task_state)
+        self._lost = 0.0
+        self.create_timer(LOST_INTERVAL, self._report_lost)
         link = options.port_link or default_port_link()
         print(f'servo bus on {self._simulation.bus.path}, link {link}', flush=True)
 
@@ -108,10 +112,18 @@ class SimNode(Node):
         message.camera_rate = float(min((rates[name] for name in CAMERAS if name in rates), default=0.0))
         self._task_state.publish(message)
 
+    def _report_lost(self):
+        lost = self._simulation.lost
+        if lost > self._lost:
+            self.get_logger().warning(f'the machine paused: the simulation lost {lost - self._lost:.1f} s against '
+                                      f'the clock, {lost:.1f} s since its start')
+            self._lost = lost
+
     def _reset(self, request, response):
-        response.success = self._simulation.reset(request.seed)
+        response.success = self._simulation.reset(request.seed, RESET_TIMEOUT, CAMERAS)
         if not response.success:
-            response.message = 'the world is reset, but no picture of it came within 1 s: the machine is too busy'
+            response.message = (f'the world is reset, but no picture of it came within {RESET_TIMEOUT:.0f} s: '
+                                'the machine is too busy')
         return response
 
     def _stop_on_fault(self, message):
@@ -125,6 +137,7 @@ def _stamp(nanoseconds):
 
 def _declare(node):
     """Declare the parameters of TABLE read-only. Returns their values by name."""
+    refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)])
     values = SimpleNamespace()
     for parameter in TABLE:
         descriptor = ParameterDescriptor(
@@ -146,6 +159,9 @@ def _declare(node):
 
 def main(args=None):
     """Run the node until SIGINT or SIGTERM. Returns the exit code."""
+    if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
+        print(help_text(__doc__))
+        return 0
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -3,6 +3,7 @@
     python -m kiwi_sim.sim_parameters > config/sim.yaml
 """
 
+import difflib
 import textwrap
 from dataclasses import dataclass
 
@@ -50,6 +51,26 @@ TABLE = (
 )
 
 
+def refuse_unknown(names):
+    """Raise ValueError for a name that is not in TABLE; rclpy's own `qos_overrides` are let pass."""
+    known = [parameter.name for parameter in TABLE]
+    for name in names:
+        if name not in known and not name.startswith('qos_overrides.'):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ValueError(f'there is no parameter {name}; did you mean {near[0]}? --help lists them')
+
+
+def help_text(title):
+    """What --help shows: usage, `title`, and every parameter with its default, meaning, unit and bounds."""
+    lines = ['usage: ros2 run kiwi_sim sim_node [--ros-args [-p NAME:=VALUE ...] [--params-file FILE]]', '',
+             title.strip(), '', 'Parameters with their defaults:']
+    for parameter in TABLE:
+        text = f'{parameter.description} [{parameter.bounds}]' if parameter.bounds else parameter.description
+        lines += [f'  {parameter.name}:={_yaml_value(parameter.default)}',
+                  *textwrap.wrap(text, 100, initial_indent=' ' * 6, subsequent_indent=' ' * 6)]
+    return '\n'.join(lines)
+
+
 def to_yaml():
     """The parameter file with every default, commented."""
     lines = [
@@ -60,10 +81,12 @@ def to_yaml():
     for parameter in TABLE:
         text = f'{parameter.description} [{parameter.bounds}]' if parameter.bounds else parameter.description
         comment = textwrap.wrap(text, 98, initial_indent='    # ', subsequent_indent='    # ')
-        value = repr(parameter.default)
-        value = value.lower() if isinstance(parameter.default, bool) else value
-        lines += ['', *comment, f'    {parameter.name}: {value}']
+        lines += ['', *comment, f'    {parameter.name}: {_yaml_value(parameter.default)}']
     return '\n'.join(lines) + '\n'
+
+
+def _yaml_value(value):
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
 if __name__ == '__main__':

@@ -72,6 +72,7 @@ class Simulation:
             specs = [plan.spec for plan in self._plans]
             self.cameras = Cameras(self.world, specs, quality, self._frame, on_fault, backends)
         self._period = self.world.model.opt.timestep
+        self._pacer = None
         self._progress = RateMeter()
         self._frames = [RateMeter() for _ in self._plans]
         self._meters = threading.Lock()
@@ -107,19 +108,30 @@ class Simulation:
         if self.cameras is not None:
             self.cameras.stop()
 
-    def reset(self, seed, timeout=1.0):
+    def reset(self, seed, timeout=5.0, cameras=None):
         """Start the episode of a seed: joints placed, goals where the joints are, wheels at rest.
 
+        Args:
+            seed: of the episode.
+            timeout: s.
+            cameras: names of those that are waited for, where they are in use; default: all.
+
         Returns:
-            True once every camera has shown the new episode, False when that took longer than
+            True once these cameras have shown the new episode, False when that took longer than
             `timeout` s.
         """
+        awaited = [index for index, plan in enumerate(self._plans) if cameras is None or plan.spec.name in cameras]
         with self.world.lock:
             self.world.reset(seed)
             self.bus.bank.reset_goals()
             stamp = time.time_ns()
         with self._newest:
-            return self._newest.wait_for(lambda: all(newest >= stamp for newest in self._stamps), timeout)
+            return self._newest.wait_for(lambda: all(self._stamps[index] >= stamp for index in awaited), timeout)
+
+    @property
+    def lost(self):
+        """s that the simulation has fallen behind the clock for good, in pauses of the machine."""
+        return self._pacer.lost if self._pacer is not None else 0.0
 
     def realtime_factor(self):
         """Simulated s per s over the last second."""
@@ -140,7 +152,7 @@ class Simulation:
 
     def _keep_pace(self):
         now = time.monotonic()
-        pacer = Pacer(self._period, now)
+        pacer = self._pacer = Pacer(self._period, now)
         shutters = [_Shutter(plan.rate, now) for plan in self._plans]
         while not self._stopping.is_set():
             now = time.monotonic()

@@ -1,10 +1,12 @@
 """Real nodes as processes in a ROS graph of their own, and a node that talks to them."""
 
+import fcntl
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,12 +29,26 @@ PATIENCE = 300.0    # s; bounds hangs only, nothing is asserted about speed
 PERIOD = 1.0 / 30.0
 
 
+def claim_domain():
+    """(a ROS domain that no other test of this user has, the open file that keeps it so)."""
+    folder = Path(tempfile.gettempdir()) / f'kiwi-test-domains-{os.getuid()}'
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for number in random.sample(range(1, 101), 100):
+        file = open(folder / str(number), 'w')
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number, file
+        except BlockingIOError:
+            file.close()
+    raise RuntimeError(f'all ROS domains from 1 to 100 are taken in {folder}')
+
+
 class Graph:
     """A ROS domain with processes that end with it."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.domain = random.randint(1, 100)
+        self.domain, self._claim = claim_domain()
         self.environment = os.environ | {
             'PYTHONPATH': os.pathsep.join(path for path in sys.path if path), 'ROS_DOMAIN_ID': str(self.domain),
             'OMP_NUM_THREADS': '1'}

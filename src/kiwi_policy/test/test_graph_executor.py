@@ -101,7 +101,7 @@ def test_a_bad_chunk_is_refused_and_counted(fault, reason, operator, episode):
 
 
 def test_a_starved_base_comes_to_rest_and_the_arm_stays(operator, episode):
-    operator.send(drive(operator, rows=45))
+    operator.send(drive(operator, rows=150))
     operator.until(lambda: operator.state() == S.RUNNING)
     operator.until(lambda: operator.state() == S.STARVED)
     operator.base_rests()
@@ -206,4 +206,7 @@ def test_a_missing_robot_is_one_clear_line(graph, tmp_path):
     wrong = other.start('wrong', 'kiwi_policy.nodes.chunk_executor_node', 'mode:=fast')
     assert wrong.wait(PATIENCE) == 2
     assert "parameter mode is 'fast', must be one of sync, latest, ensemble" in other.output('wrong')
-    assert 'Traceback' not in other.output('lost') + other.output('wrong')
+    unknown = other.start('unknown', 'kiwi_policy.nodes.chunk_executor_node', 'mod:=sync')
+    assert unknown.wait(PATIENCE) == 2
+    assert 'there is no parameter mod; did you mean mode?' in other.output('unknown')
+    assert 'Traceback' not in other.output('lost') + other.output('wrong') + other.output('unknown')

@@ -38,7 +38,8 @@ class Rig:
     """A PolicyNode with a fake policy, fed by hand."""
 
     def __init__(self, folder):
-        self.operator = Operator(Graph(folder).domain)
+        self.graph = Graph(folder)          # keeps the domain
+        self.operator = Operator(self.graph.domain)
         context = self.operator._context
         self.policy = Failing(FakeInfo(cameras=('front',), n_obs_steps=2))
         rclpy.init(domain_id=context.get_domain_id())

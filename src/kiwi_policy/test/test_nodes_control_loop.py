@@ -111,6 +111,19 @@ def test_a_stopped_loop_refuses_functions():
     assert rig.loop.submit(lambda _now, _state: None).cancelled()
 
 
+def test_a_function_never_gets_an_old_measurement():
+    rig = Rig(bus_timeout=60.0)
+    rig.loop.start()
+    try:
+        rig.until(lambda: rig.ticks)
+        assert np.array_equal(rig.ask(lambda _now, state: state), HOME)
+        rig.robot.broken.set()
+        rig.until(lambda: rig.ticks[-1].measured is None)
+        assert rig.ask(lambda _now, state: state) is None
+    finally:
+        rig.loop.stop()
+
+
 def test_an_error_in_a_function_goes_to_its_asker_only(rig):
     def wrong(_now, _state):
         raise ValueError('mine')

@@ -7,7 +7,7 @@ import yaml
 
 from kiwi_policy.core.executor import ExecutorConfig
 from kiwi_policy.nodes import executor_parameters, write_config
-from kiwi_policy.nodes.parameters import Parameter, ParameterError, to_yaml
+from kiwi_policy.nodes.parameters import Parameter, ParameterError, help_text, refuse_unknown, to_yaml
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 
@@ -43,6 +43,20 @@ def test_a_bad_value_is_named_with_the_choices(parameter, value, text):
 def test_the_yaml_names_unit_and_bounds_above_each_value():
     text = to_yaml('T', [Parameter('age', 0.1, "The operator's bound.", 's', 0.0, 1.0)])
     assert "    # The operator's bound. [s, 0 .. 1]\n    age: 0.1\n" in text
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest():
+    with pytest.raises(ParameterError, match='there is no parameter mod; did you mean mode'):
+        refuse_unknown(['rate', 'qos_overrides./x.reliability', 'mod'], executor_parameters.TABLE)
+    refuse_unknown(['rate', 'mode'], executor_parameters.TABLE)
+
+
+@pytest.mark.parametrize('name', sorted(write_config.FILES))
+def test_the_help_shows_every_parameter(name):
+    table = write_config.FILES[name][1]
+    text = help_text('kiwi_policy', 'node', 'What it does.', table)
+    assert text.startswith('usage: ros2 run kiwi_policy node') and 'What it does.' in text
+    assert [line.split(':=')[0].strip() for line in text.splitlines() if ':=' in line][1:] == [p.name for p in table]
 
 
 class Values:

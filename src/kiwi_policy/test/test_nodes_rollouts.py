@@ -2,13 +2,14 @@
 
 import json
 import math
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from kiwi_policy.core.executor import State
+from kiwi_policy.core.executor import Source, State
 from kiwi_policy.core.metrics import smoothness
 from kiwi_policy.nodes.episode_log import EpisodeLog
 from kiwi_policy.nodes.images import encode_rgb
@@ -21,6 +22,10 @@ STATUS = SimpleNamespace(accepted=4, underruns=1, skipped=2, rejected=1, clamped
                          latency_p50=0.1, latency_p95=0.2, jitter_p99=0.001, cycle_p95=0.006,
                          reject_reasons=['older'], reject_counts=[1])
 PLAN = Plan(3, 40, 0.3, 'pick')
+
+
+def action(log, value, source, takeover=False):
+    return SimpleNamespace(episode_id=log.episode_id, command=[value] * 9, source=int(source), takeover=takeover)
 
 
 class FakeStage:
@@ -40,8 +45,10 @@ class FakeStage:
         if self._begin_error:
             raise RunAborted(self._begin_error)
         self.calls.append(f'begin {task}')
+        for _ in range(3):
+            log.on_action(action(log, -70.0, Source.HOLD))
         for step in range(5):
-            log.on_action(SimpleNamespace(episode_id=log.episode_id, command=[float(step**2)] * 9, takeover=step == 3))
+            log.on_action(action(log, float(step**2), Source.CHUNK, step == 3))
         log.on_chunk(SimpleNamespace(episode_id=log.episode_id, inference_seconds=0.1, evaluations=10, image_ages=[0.02]))
         log.on_chunk(SimpleNamespace(episode_id='other', inference_seconds=9.0, evaluations=99, image_ages=[9.0]))
 
@@ -217,7 +224,7 @@ class FakePorts:
         self.called = []
         self._answers = answers
 
-    def call(self, service, request):
+    def call(self, service, request, interrupted):
         self.called.append((service, request))
         answer = self._answers.get(service, SimpleNamespace(success=True, message='', status=STATUS))
         if isinstance(answer, list):
@@ -272,9 +279,90 @@ def test_a_refusal_that_stays_ends_the_run():
     assert len(ports.called) == 1
 
 
-def test_a_failed_reset_ends_the_run():
+def test_a_reset_that_keeps_failing_ends_the_run():
+    ports = FakePorts(reset=refusal('no picture'))
     with pytest.raises(RunAborted, match='sim/reset failed: no picture'):
-        stage_on(FakePorts(reset=refusal('no picture')))[0].prepare(LOG)
+        stage_on(ports)[0].prepare(LOG)
+    assert ports.called == [('reset', 9)] * 3
+
+
+def test_a_reset_that_fails_once_is_repeated():
+    ports = FakePorts(reset=[refusal('no picture'), SimpleNamespace(success=True, message='')])
+    stage_on(ports)[0].prepare(LOG)
+    assert ports.called == [('reset', 9)] * 2
+
+
+def test_an_episode_that_another_run_left_behind_is_ended_first():
+    ports = FakePorts()
+    stage, _ = stage_on(ports)
+    stage.end('next rollout')
+    stage.end('next rollout')
+    stage.prepare(LOG)
+    assert ports.called == [('end', 'next rollout'), ('reset', 9)]
+
+
+def test_a_film_that_fails_is_said_and_ends_nothing(monkeypatch, tmp_path):
+    ports = FakePorts()
+    ports.take_frames = lambda: frames(1)
+    stage, said = stage_on(ports, video=True, video_cameras=['front'], video_rate=10.0, video_height=48)
+    stage._folder = tmp_path
+    monkeypatch.setattr('kiwi_policy.nodes.rollout_stage.write_film', lambda *_: 1 / 0)
+    assert stage.film(LOG) == ''
+    assert said == ['no film of rollout 1: ZeroDivisionError: division by zero']
+
+
+def test_an_unexpected_error_is_in_the_file_too(tmp_path):
+    stage = FakeStage([None])
+    stage.judge = lambda timed_out: 1 / 0
+    results = RunResults(tmp_path, {})
+    with pytest.raises(ZeroDivisionError):
+        Runner(stage, results, lambda _summary: None).run(PLAN)
+    assert stage.calls[-1] == 'end unexpected ZeroDivisionError: division by zero'
+    assert json.loads(results.path.read_text())['message'] == 'unexpected ZeroDivisionError: division by zero'
+
+
+@pytest.mark.parametrize('error', [RunAborted('no'), OSError('no'), KeyError('no')])
+def test_an_autorun_that_fails_is_no_success(error, capsys):
+    rollout_node = pytest.importorskip('kiwi_policy.nodes.rollout_node')
+    interrupt = SimpleNamespace(triggered=False)
+    interrupt.trigger = lambda: setattr(interrupt, 'triggered', True)
+
+    def run(_plan, _on_episode):
+        raise error
+
+    outcome = []
+    rollout_node.autorun(SimpleNamespace(run=run, default_plan=lambda: PLAN), interrupt, outcome)
+    assert outcome == [1] and interrupt.triggered
+    output = capsys.readouterr().err
+    assert output.startswith('rollout_node: error: ') and output.count('\n') == 1
+
+
+class FakeClient:
+    """A service whose answer never comes."""
+
+    srv_name = 'executor/end_episode'
+
+    def __init__(self, ready):
+        self.ready, self.dropped = ready, []
+
+    def call_async(self, _request):
+        return Future()
+
+    def remove_pending_request(self, future):
+        self.dropped.append(future)
+
+    def service_is_ready(self):
+        return self.ready
+
+
+@pytest.mark.parametrize('ready, patience', [(False, 3600.0), (True, 3600.0), (True, 0.0)])
+def test_a_service_without_an_answer_is_given_up(ready, patience):
+    ports_module = pytest.importorskip('kiwi_policy.nodes.rollout_ports')
+    ports, client = object.__new__(ports_module.RolloutPorts), FakeClient(ready)
+    ports._timeout = patience
+    with pytest.raises(RunAborted, match='service executor/end_episode did not answer'):
+        ports.call(client, None, lambda: patience > 0)
+    assert len(client.dropped) == 1
 
 
 def test_an_episode_is_ended_once_and_a_silent_executor_is_said():

@@ -9,13 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kiwi_policy.core.executor import Source, State
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, ExecutorError, Source, State
+from kiwi_policy.core.feasibility import Infeasible
 from kiwi_policy.core.metrics import smoothness
+from kiwi_policy.core.records import PolicyTraits
 from kiwi_policy.nodes.episode_log import EpisodeLog
 from kiwi_policy.nodes.images import encode_rgb
+from kiwi_policy.nodes.policy_check import check_policy
 from kiwi_policy.nodes.results import RunResults, make_run_folder, table, write_json
 from kiwi_policy.nodes.rollout_runner import Plan, RunAborted, Runner, Verdict
-from kiwi_policy.nodes.rollout_stage import RosStage
+from kiwi_policy.nodes.rollout_stage import PASSING, RosStage
 from kiwi_policy.nodes.video import panel, write_film
 
 STATUS = SimpleNamespace(accepted=4, underruns=1, skipped=2, rejected=1, clamped=3, takeovers=4, ticks=50, overlap=1.0,
@@ -270,6 +273,29 @@ def test_a_policy_that_comes_back_is_waited_for():
     ports = FakePorts(begin=[refusal('no policy: start policy_node'), SimpleNamespace(success=True, message='')])
     stage_on(ports)[0].begin(LOG, '')
     assert [name for name, _ in ports.called] == ['begin', 'begin']
+
+
+def test_refusals_that_pass_by_themselves_are_known_by_their_words():
+    session = pytest.importorskip('kiwi_policy.nodes.executor_session')
+    with pytest.raises(ExecutorError) as without_policy:
+        check_policy(None, ExecutorConfig())
+    core = ChunkExecutor(ExecutorConfig())
+    core.set_policy(PolicyTraits(horizon=30, latency_p95=9.0))
+    with pytest.raises(Infeasible) as too_slow:
+        core.check_feasible()
+    core.fault('the cable is out')
+    with pytest.raises(ExecutorError) as faulty:
+        core.begin('e', np.zeros(9), 0.0)
+    for message in (without_policy.value, too_slow.value, faulty.value, session.SILENT):
+        assert str(message).startswith(PASSING)
+
+
+def test_a_robot_that_misses_one_tick_begins_at_the_next():
+    session_module = pytest.importorskip('kiwi_policy.nodes.executor_session')
+    session = object.__new__(session_module.ExecutorSession)
+    answers = [(False, session_module.SILENT), (True, 'begun')]
+    session._ask = lambda *_: answers.pop(0)
+    assert session.begin('e', '', None) == (True, 'begun')
 
 
 def test_a_refusal_that_stays_ends_the_run():

@@ -29,6 +29,13 @@ def test_a_long_pause_is_given_up_and_counted():
     assert pacer.due(10.02) == 2
 
 
+def test_a_pause_of_a_fraction_of_a_second_is_not_replayed_fast():
+    pacer = Pacer(0.01, now=0.0)
+    assert pacer.due(0.5) == 0
+    assert pacer.lost == pytest.approx(0.5)
+    assert pacer.due(0.53) == 3
+
+
 @given(st.lists(st.floats(0.0, 0.05), max_size=50))
 def test_no_step_is_lost_whatever_the_delays(delays):
     pacer, now = Pacer(0.01, now=0.0), 0.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-HAS_LAUNCH = importlib.util.find_spec('launch') is not None
+HAS_LAUNCH = getattr(importlib.util.find_spec('launch'), 'origin', None) is not None  # a mere folder has no origin
 FRONT_ENDS = ['run', pytest.param('launch', marks=pytest.mark.skipif(
     not HAS_LAUNCH, reason='launch is not installed: ROS 2 from apt has it, the wheels do not'))]
 pytestmark = pytest.mark.parametrize('kind', FRONT_ENDS)

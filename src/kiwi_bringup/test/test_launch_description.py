@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kiwi_bringup.arguments import ARGUMENTS
 
-launch = pytest.importorskip('launch', reason='launch is not installed: ROS 2 from apt has it, the wheels do not')
+pytest.importorskip('launch.actions', reason='launch is not installed: ROS 2 from apt has it, the wheels do not')
 
 
 @pytest.fixture

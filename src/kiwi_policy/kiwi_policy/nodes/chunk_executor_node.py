@@ -216,6 +216,7 @@ def autostart(node, interrupt):
 def main(args=None, make_hardware=lekiwi):
     """Run the node; returns the exit code."""
     sys.setswitchinterval(0.001)
+    process.ask_for_priority()
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node = None
     try:

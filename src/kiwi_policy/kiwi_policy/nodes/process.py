@@ -1,7 +1,9 @@
 """The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
 
+import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -83,6 +85,12 @@ def spin(node, ended, executor=None):
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
+
+
+def ask_for_priority():
+    """Run before ordinary processes, where this one has the privilege for it."""
+    with contextlib.suppress(PermissionError):
+        os.nice(-10)
 
 
 def settle_memory():

@@ -14,7 +14,7 @@ from kiwi_msgs.action import RunRollouts
 from kiwi_msgs.msg import EpisodeResult
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from kiwi_policy.core.metrics import wilson_interval
@@ -136,7 +136,9 @@ class RolloutNode(Node):
         }
 
     def _on_goal(self, goal):
-        if self.busy or self._interrupt.is_set() or goal.rollouts < 1 or not 0 <= goal.time_limit < math.inf:
+        if self.parameters.rollouts or self.busy or self._interrupt.is_set():
+            return GoalResponse.REJECT
+        if goal.rollouts < 1 or not 0 <= goal.time_limit < math.inf:
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
@@ -198,7 +200,9 @@ def main(args=None):
         node = RolloutNode(interrupt)
         if node.parameters.rollouts:
             threading.Thread(target=autorun, args=(node, interrupt, outcome), name='rollouts', daemon=True).start()
-        process.spin(node, lambda: interrupt.is_set() and not node.busy, MultiThreadedExecutor(num_threads=2))
+        # Goals run in a spinning thread and so need a second one, which costs a third of a core.
+        executor = SingleThreadedExecutor() if node.parameters.rollouts else MultiThreadedExecutor(num_threads=2)
+        process.spin(node, lambda: interrupt.is_set() and not node.busy, executor)
         if interrupt.number:
             return 128 + interrupt.number if node.parameters.rollouts else 0
         return outcome[0] if outcome else int(node.parameters.rollouts > 0)

@@ -34,10 +34,11 @@ def action(log, value, source, takeover=False):
 class FakeStage:
     """Scripted world: one verdict per episode; None lets it time out."""
 
-    def __init__(self, verdicts, states=(), interrupt_at=None, begin_error=None):
+    def __init__(self, verdicts, states=(), interrupt_at=None, begin_error=None, recovers=False):
         self.calls = []
         self._verdicts, self._states = list(verdicts), dict(states)
         self._interrupt_at, self._begin_error = interrupt_at, begin_error
+        self._recovers = recovers
         self.index = -1
 
     def prepare(self, log):
@@ -61,6 +62,10 @@ class FakeStage:
 
     def executor_state(self):
         return self._states.get(self.index, State.RUNNING), 'because'
+
+    def recover(self):
+        self.calls.append('recover')
+        return self._recovers
 
     def end(self, reason):
         self.calls.append(f'end {reason}')
@@ -101,6 +106,19 @@ def test_a_stopped_executor_ends_the_run(state, outcome, tmp_path):
     results, message, _ = run(FakeStage([Verdict(True, 'success'), None, None], {1: state}), tmp_path)
     assert [e.outcome for e in results.episodes] == ['success', outcome]
     assert message == f'the executor is {state.name}: because'
+
+
+def test_a_run_goes_on_after_a_fault_that_was_cleared(tmp_path):
+    stage = FakeStage([Verdict(True, 'success'), None, Verdict(True, 'success')], {1: State.FAULT}, recovers=True)
+    results, message, _ = run(stage, tmp_path)
+    assert [e.outcome for e in results.episodes] == ['success', 'fault', 'success']
+    assert message == '' and stage.calls.count('recover') == 1
+
+
+def test_a_stop_is_the_operators_to_undo(tmp_path):
+    stage = FakeStage([None] * 3, {0: State.STOPPED}, recovers=True)
+    _, message, _ = run(stage, tmp_path)
+    assert 'STOPPED' in message and 'recover' not in stage.calls
 
 
 def test_an_interrupt_ends_the_episode_and_leaves_the_file_whole(tmp_path):
@@ -216,7 +234,8 @@ def test_no_camera_no_film(tmp_path):
 class FakePorts:
     """Latest messages and scripted services of a rollout."""
 
-    begin, end, reset = 'begin', 'end', 'reset'
+    begin, end, reset, clear = 'begin', 'end', 'reset', 'clear'
+    clear_request = staticmethod(lambda: None)
     reset_request = staticmethod(lambda seed: seed)
     begin_request = staticmethod(lambda episode_id, task: (episode_id, task))
     end_request = staticmethod(lambda reason: reason)
@@ -399,6 +418,15 @@ def test_an_episode_is_ended_once_and_a_silent_executor_is_said():
     stage.end('again')
     assert [name for name, _ in ports.called] == ['begin', 'end']
     assert said == ['service end did not answer']
+
+
+def test_a_fault_is_cleared_in_simulation_only():
+    ports = FakePorts(clear=[refusal('the robot does not answer'), SimpleNamespace(success=True, message='reset')])
+    assert stage_on(ports)[0].recover()
+    assert [name for name, _ in ports.called] == ['clear', 'clear']
+    ports = FakePorts()
+    assert not stage_on(ports, sim=False)[0].recover()
+    assert ports.called == []
 
 
 def test_only_the_running_episodes_state_counts():

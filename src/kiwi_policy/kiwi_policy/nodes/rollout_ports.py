@@ -7,6 +7,7 @@ from kiwi_msgs.msg import ActionChunk, ExecutedAction, ExecutorStatus, PolicyInf
 from kiwi_msgs.srv import BeginEpisode, EndEpisode, LabelEpisode, ResetWorld
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
+from std_srvs.srv import Trigger
 
 from kiwi_policy.nodes import qos
 from kiwi_policy.nodes.rollout_runner import RunAborted
@@ -35,6 +36,7 @@ class RolloutPorts:
         node.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
         self.begin = node.create_client(BeginEpisode, 'executor/begin_episode')
         self.end = node.create_client(EndEpisode, 'executor/end_episode')
+        self.clear = node.create_client(Trigger, 'executor/reset')
         node.create_service(LabelEpisode, 'rollout/label', self._on_label)
         self._needed = [self.begin, self.end]
         if self._sim:
@@ -90,6 +92,11 @@ class RolloutPorts:
     def reset_request(seed):
         """ResetWorld request."""
         return ResetWorld.Request(seed=seed)
+
+    @staticmethod
+    def clear_request():
+        """Trigger request."""
+        return Trigger.Request()
 
     @staticmethod
     def begin_request(episode_id, task):

@@ -62,6 +62,9 @@ class Stage(Protocol):
     def executor_state(self):
         """The executor's `State`, with the reason in words."""
 
+    def recover(self):
+        """After a fault: True where the run may go on with the next episode."""
+
     def end(self, reason):
         """End the episode on the executor; returns its final status message or None. Never raises."""
 
@@ -129,6 +132,8 @@ class Runner:
                 verdict = stage.judge(True)
         seconds = time.monotonic() - started
         status = stage.end(verdict.outcome)
+        if verdict.outcome == ENDED_BY[State.FAULT] and stage.recover():
+            message = ''
         if message != 'interrupted':
             summary = log.summary(verdict.success, verdict.outcome, seconds, status, stage.film(log))
             self._results.add(summary, log)

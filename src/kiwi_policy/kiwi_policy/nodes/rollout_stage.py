@@ -8,7 +8,7 @@ from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
 from kiwi_policy.nodes.video import write_film
 
 BEGIN_ATTEMPTS = 10
-RESET_ATTEMPTS = 3
+RESET_ATTEMPTS, CLEAR_ATTEMPTS = 3, 20
 PASSING = ('no policy', 'the policy needs', 'the executor is FAULT', 'the robot has not answered')
 """Beginnings of refusals that may pass by themselves."""
 
@@ -78,6 +78,21 @@ class RosStage:
         if status is None or status.episode_id != log.episode_id:
             return State.IDLE, ''
         return State(status.state), status.reason
+
+    def recover(self):
+        """In simulation reset the executor; at a real robot that is the operator's decision."""
+        if not self._parameters.sim:
+            return False
+        for _attempt in range(CLEAR_ATTEMPTS):
+            try:
+                answer = self._call(self._ports.clear, self._ports.clear_request())
+            except RunAborted as error:
+                self._say(str(error))
+                return False
+            if answer.success or self.wait(1.0):
+                break
+        self._say(f'after the fault: {answer.message}')
+        return answer.success
 
     def end(self, reason):
         """End the episode, once; returns its final status. The first call ends one of another run, if any."""

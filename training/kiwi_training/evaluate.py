@@ -94,7 +94,7 @@ def parse(argv=None):
     add('--output', help='JSON file to write (evaluations/<time>.json)')
     executor = parser.add_argument_group('executor')
     executor.add_argument('--n-action-steps', type=int, help="rows per chunk in sync (the checkpoint's)")
-    executor.add_argument('--replan-interval', type=float, help='s between requests in latest (half a chunk)')
+    executor.add_argument('--replan-interval', type=float, help='s between requests in latest (a quarter of a chunk)')
     executor.add_argument('--ensemble-interval', type=float, help='s between requests in ensemble (an eighth)')
     executor.add_argument('--ensemble-coeff', type=float, default=ExecutorConfig.ensemble_coeff,
                           help='m of the weights exp(-m i)')

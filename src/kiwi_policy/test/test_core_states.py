@@ -128,9 +128,9 @@ def test_sync_with_an_instant_policy_never_pauses():
 
 
 @pytest.mark.parametrize('delay', [0, 1, 3, 6])
-def test_latest_asks_every_half_chunk_and_never_runs_dry(delay):
+def test_latest_asks_every_quarter_chunk_and_never_runs_dry(delay):
     ex = executor(ramp_speed=1e9)
-    commands, requests, _ = drive(ex, 100, lambda request, number: line(number, 16), delay)
+    commands, requests, _ = drive(ex, 100, lambda request, number: line(number, 32), delay)
     spacing = np.diff([request.stamp for request in requests]) / PERIOD
     assert spacing == pytest.approx(8.0)
     assert ex.status(tick(99)).underruns == 0
@@ -162,7 +162,7 @@ def test_a_lost_request_is_asked_again_and_a_late_answer_still_counts():
 
 
 def test_the_committed_prefix_is_what_will_run():
-    ex = executor(ramp_speed=1e9, initial_latency=0.1, seam_ticks=0)
+    ex = executor(ramp_speed=1e9, initial_latency=0.1, seam_ticks=0, replan_interval=8 * PERIOD)
     commands, requests, _ = drive(ex, 40, lambda request, number: line(number, 16) + 0.01 * number, delay=3)
     assert len(requests[0].committed) == 0
     for request in requests[1:-1]:
@@ -191,7 +191,7 @@ def test_request_and_step_may_come_in_either_order():
 
 
 def test_status_counts_what_happened():
-    ex = executor(ramp_speed=1e9)
+    ex = executor(ramp_speed=1e9, replan_interval=8 * PERIOD)
     drive(ex, 40, lambda request, number: line(number, 16), delay=2)
     status = ex.status(tick(39))
     assert status.state is State.RUNNING

@@ -22,7 +22,7 @@ class ExecutorConfig:
         period: s between control ticks, > 0.
         names: the D action names a chunk must carry, in this order.
         n_action_steps: rows to run per chunk in `sync`; None takes the policy's.
-        replan_interval: s between requests in `latest`; None is half a chunk.
+        replan_interval: s between requests in `latest`; None is a quarter of a chunk.
         ensemble_interval: s between requests in `ensemble`; None is an eighth of a chunk.
         ensemble_coeff: m of the weights w_i = exp(-m * i), >= 0.
         favor: whether i counts from the 'newest' or the 'oldest' prediction.

@@ -39,7 +39,7 @@ class Schedule:
             yield selection
 
     def interval(self, traits):
-        """s between requests; by default half a chunk in `latest`, an eighth in `ensemble`.
+        """s between requests; by default a quarter of a chunk in `latest`, an eighth in `ensemble`.
 
         Args:
             traits: the policy's `PolicyTraits`, or None while it is unknown.
@@ -47,5 +47,5 @@ class Schedule:
         newest = self._timeline.newest
         horizon = newest.horizon if newest else traits.horizon if traits else 1
         if self._config.mode == 'latest':
-            return self._config.replan_interval or max(horizon // 2, 1) * self._config.period
+            return self._config.replan_interval or max(horizon // 4, 1) * self._config.period
         return self._config.ensemble_interval or max(horizon // 8, 1) * self._config.period

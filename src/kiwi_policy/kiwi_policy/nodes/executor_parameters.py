@@ -31,7 +31,7 @@ TABLE = (
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '
       'ensemble averages all live chunks.', choices=MODES),
     P('n_action_steps', 0, 'Rows to run per chunk in sync; 0 takes the policy\'s.', 'rows', 0, 10000),
-    P('replan_interval', 0.0, 'Time between requests in latest; 0 is half a chunk.', 's', 0.0, 60.0),
+    P('replan_interval', 0.0, 'Time between requests in latest; 0 is a quarter of a chunk.', 's', 0.0, 60.0),
     P('ensemble_interval', 0.0, 'Time between requests in ensemble; 0 is an eighth of a chunk.', 's', 0.0, 60.0),
     P('ensemble_coeff', _C.ensemble_coeff, 'm of the weights exp(-m * i).', low=0.0, high=100.0),
     P('favor', _C.favor, 'Whether i counts from the newest prediction (m says how fast old ones fade) or from the '

@@ -108,7 +108,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options, checkpoint = _options(parser, arguments, argv)
         from kiwi_training.trainer import Trainer
-        outcome = Trainer(options, checkpoint).run()
+        trainer = Trainer(options, checkpoint)
+        outcome = trainer.run()
     except KeyboardInterrupt:
         print('kiwi-train: interrupted; what was saved before stays', file=sys.stderr)
         return 130
@@ -117,6 +118,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f'kiwi-train: {error}', file=sys.stderr)
         return 1
+    if not trainer.accelerator.is_main_process:
+        return 0 if outcome.finished else 130
     loss = f'loss {outcome.loss:.4f}' + ('' if outcome.val_loss is None else f', validation {outcome.val_loss:.4f}')
     print(f'{"finished" if outcome.finished else "stopped"} at step {outcome.step}, {loss}\n'
           f'policy: {outcome.checkpoint / "pretrained_model"}')

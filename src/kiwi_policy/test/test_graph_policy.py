@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -176,8 +177,7 @@ def test_the_action_server_runs_reports_and_refuses_a_second_goal(graph, operato
     assert client.wait_for_server(PATIENCE)
     feedback = []
     goal = RunRollouts.Goal(rollouts=2, time_limit=1.0, seed=60)
-    handle = done(client.send_goal_async(goal, feedback_callback=lambda message: feedback.append(message.feedback)))
-    assert handle.accepted
+    handle = accepted(client, goal, lambda message: feedback.append(message.feedback))
     assert not done(client.send_goal_async(goal)).accepted
     result = done(handle.get_result_async()).result
     assert [episode.seed for episode in result.episodes] == [60, 61]
@@ -186,6 +186,18 @@ def test_the_action_server_runs_reports_and_refuses_a_second_goal(graph, operato
     assert [message.index for message in feedback] == [0, 1] and feedback[1].rollouts == 2
     client.destroy()
     assert graph.end('server') == 0
+
+
+def accepted(client, goal, on_feedback):
+    """Handle of a goal that the server took. A server that has not yet discovered the client loses its answer."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        answered = threading.Event()
+        future = client.send_goal_async(goal, feedback_callback=on_feedback)
+        future.add_done_callback(lambda _, answered=answered: answered.set())
+        if answered.wait(10.0) and future.result().accepted:
+            return future.result()
+    raise AssertionError('the server took no goal')
 
 
 def done(future):

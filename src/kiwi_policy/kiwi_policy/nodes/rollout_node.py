@@ -29,6 +29,8 @@ from kiwi_policy.nodes.rollout_stage import RosStage
 NAME = 'rollout_node'
 PACKAGES = ('kiwi_policy', 'lerobot', 'torch', 'mujoco', 'numpy')
 REMIND = 15.0
+DISCOVERY = 1.0
+"""s in which services that are seen come to see this client; until then their answers are lost."""
 
 
 def say(text):
@@ -123,6 +125,7 @@ class RolloutNode(Node):
                 told, told_at = missing, now
                 say(f'waiting for {", ".join(missing)} ...')
             self._interrupt.wait(0.1)
+        self._interrupt.wait(DISCOVERY)
 
     def _header(self, plan):
         info, p = self._ports.info, self.parameters

@@ -30,11 +30,6 @@ class Ema:
         torch._foreach_lerp_(self._weights, [parameter.detach() for parameter in self._model.parameters()],
                              1 - decay)
 
-    @torch.no_grad()
-    def copy_from_model(self) -> None:
-        """Starts over from the model's present weights."""
-        torch._foreach_copy_(self._weights, [parameter.detach() for parameter in self._model.parameters()])
-
     @contextmanager
     def applied(self) -> Iterator[None]:
         """While this is open the model holds the averaged weights."""

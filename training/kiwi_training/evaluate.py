@@ -20,7 +20,7 @@ from kiwi_training.evaluation import (
     run_all,
     summarize,
 )
-from kiwi_training.rollouts import MEASURED, RolloutSettings
+from kiwi_training.rollouts import MEASURED, NOISES, RolloutSettings
 
 
 def main(argv=None):
@@ -62,6 +62,7 @@ def evaluate(evaluation, arguments):
     record = {'checkpoint': str(evaluation.checkpoint), 'fixed_start': arguments.fixed_start,
               'latency': evaluation.settings.latency, 'time_limit': evaluation.settings.time_limit,
               'image_delay': evaluation.settings.image_delay, 'jpeg': evaluation.settings.jpeg,
+              'noise': evaluation.settings.noise,
               'executor': _finite(asdict(evaluation.settings.executor)), 'sampling': evaluation.sampling,
               'summary': summary, 'rollouts': [rollout_record(rollout) for rollout in rollouts]}
     output.write_text(json.dumps(record, indent=2, allow_nan=False) + '\n')
@@ -106,6 +107,8 @@ def parse(argv=None):
     executor.add_argument('--seam-ticks', type=int, default=ExecutorConfig.seam_ticks,
                           help='ticks over which a takeover is faded')
     sampling = parser.add_argument_group("sampling (the checkpoint's where not given)")
+    sampling.add_argument('--noise', choices=NOISES, default=RolloutSettings.noise,
+                          help='a sampling seed for every chunk, or one for a whole episode')
     sampling.add_argument('--sampling', type=_pair, action='append', default=[], metavar='NAME=VALUE',
                           help='override of the head, e.g. num_inference_steps=4')
     return parser.parse_args(argv)
@@ -133,7 +136,7 @@ def evaluation_from(arguments, make_policy=load_checkpoint, make_env=make_fork_e
         gate_latest=arguments.gate_latest, seam_ticks=arguments.seam_ticks,
         initial_latency=0.0 if arguments.latency == MEASURED else arguments.latency)
     settings = RolloutSettings(executor, arguments.latency, arguments.time_limit, arguments.task,
-                               arguments.image_delay, arguments.jpeg)
+                               arguments.image_delay, arguments.jpeg, arguments.noise)
     return Evaluation(arguments.checkpoint, settings, seeds, dict(arguments.sampling), arguments.image_size,
                       min(arguments.jobs, count), make_policy, make_env)
 

@@ -75,6 +75,8 @@ def check_fit(policy, settings):
         maker = ChunkMaker(policy, seed=0)
         maker.warm_up(WARM_UP)
         latency = maker.latency.percentile(95)
+    elif isinstance(latency, tuple):
+        latency = float(np.percentile(latency, 95))
     executor = ChunkExecutor(config)
     executor.set_policy(replace(traits(info), latency_p95=latency))
     executor.check_feasible()

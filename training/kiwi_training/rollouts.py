@@ -9,7 +9,7 @@ them: through JPEG, and `image_delay` ticks old.
 import math
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from kiwi_policy.core.metrics import first_planned, smoothness
 from kiwi_training.wire import PictureDelay, through_jpeg
 
 MEASURED = 'measured'
+NOISES = ('chunk', 'episode')
 
 
 class Policy(Protocol):
@@ -54,23 +55,30 @@ class RolloutSettings:
 
     Attributes:
         executor: the executor's settings.
-        latency: s from a request to its chunk, or 'measured' to play back the time that inference took.
+        latency: s from a request to its chunk, or 'measured' to play back the time that inference took,
+            or a tuple of measured s, of which one is drawn for each chunk; the same seeds draw the same.
         time_limit: simulated s per episode.
         task: task text passed to the policy.
         image_delay: ticks by which pictures are older than the state beside them.
         jpeg: True pushes pictures through JPEG as on the wire.
+        noise: 'chunk' draws a sampling seed for every chunk, 'episode' keeps one for all chunks of an episode.
     """
 
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
-    latency: float | str = 0.0
+    latency: float | str | tuple = 0.0
     time_limit: float = 20.0
     task: str = 'Put the cube on the disc.'
     image_delay: int = 0
     jpeg: bool = True
+    noise: str = 'chunk'
 
     def __post_init__(self):
-        if self.latency != MEASURED and not (math.isfinite(self.latency) and self.latency >= 0):
-            raise ValueError(f"latency must be s >= 0 or '{MEASURED}', got {self.latency!r}")
+        if self.latency != MEASURED:
+            samples = self.latency if isinstance(self.latency, tuple) else (self.latency,)
+            if not samples or not all(math.isfinite(sample) and sample >= 0 for sample in samples):
+                raise ValueError(f"latency must be s >= 0, a tuple of such, or '{MEASURED}', got {self.latency!r}")
+        if self.noise not in NOISES:
+            raise ValueError(f'noise must be one of {", ".join(NOISES)}, got {self.noise!r}')
         if not self.time_limit > 0:
             raise ValueError(f'time_limit must be > 0 s, got {self.time_limit!r}')
         if self.image_delay != int(self.image_delay) or self.image_delay < 0:
@@ -141,8 +149,9 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
     period = settings.executor.period
     observation, info = env.reset(seed=seed)
     executor = ChunkExecutor(settings.executor)
-    executor.set_policy(traits(policy.info))
-    worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period)
+    executor.set_policy(_as_announced(policy.info, settings.latency))
+    worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period,
+                     np.random.default_rng((seed, sampling_seed)))
     executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
     complete = getattr(env, 'complete', None)
     each_tick = complete if settings.image_delay else None
@@ -183,6 +192,13 @@ def traits(info):
     return PolicyTraits(info.horizon, info.n_action_steps, spread)
 
 
+def _as_announced(info, latency):
+    """Traits as the executor learns them: a policy that was measured announces its latency."""
+    if not isinstance(latency, tuple):
+        return traits(info)
+    return replace(traits(info), latency_p95=float(np.percentile(latency, 95)))
+
+
 class _Worker:
     """The policy as the executor meets it: one inference at a time, answers come late.
 
@@ -190,8 +206,10 @@ class _Worker:
     the observations up to that tick.
     """
 
-    def __init__(self, policy, settings, rng, period):
+    def __init__(self, policy, settings, rng, period, delays):
         self._policy, self._settings, self._rng, self._period = policy, settings, rng, period
+        self._delays = delays           # draws which of the measured latencies comes next
+        self._kept_seed = int(rng.integers(2**62)) if settings.noise == 'episode' else None
         self._history = deque(maxlen=max(policy.info.n_obs_steps, 1))
         self._delay = PictureDelay(settings.image_delay)
         self._waiting = None
@@ -228,15 +246,20 @@ class _Worker:
     def _infer(self, request, history):
         prefix = request.committed if len(request.committed) else None
         began = time.perf_counter()
-        seed = int(self._rng.integers(2**62))
+        seed = self._kept_seed if self._kept_seed is not None else int(self._rng.integers(2**62))
         prediction = self._policy.predict(history, self._settings.task, rng=seed, prefix=prefix)
         took = time.perf_counter() - began
         self.inference_seconds.append(took)
         if prediction.evaluations is not None:
             self.evaluations.append(int(prediction.evaluations))
-        delay = took if self._settings.latency == MEASURED else self._settings.latency
-        self._free_at = max(request.stamp, self._free_at) + delay
+        self._free_at = max(request.stamp, self._free_at) + self._delay_of(took)
         info = self._policy.info
         chunk = Chunk(request.stamp, info.period or self._period, prediction.actions, tuple(info.names), 1,
                       len(self.inference_seconds), request.episode_id)
         return self._free_at, chunk
+
+    def _delay_of(self, took):
+        latency = self._settings.latency
+        if isinstance(latency, tuple):
+            return latency[int(self._delays.integers(len(latency)))]
+        return took if latency == MEASURED else latency

@@ -34,6 +34,23 @@ def wilson_interval(successes, trials, z=1.959964):
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def mcnemar_exact(only_a, only_b):
+    """Two-sided p-value of McNemar's exact test for paired successes.
+
+    Under the null hypothesis each of the n = only_a + only_b trials in which exactly one of two
+    policies succeeds is as likely either's: p = min(1, 2 sum_{i <= min(only_a, only_b)} C(n, i) / 2^n).
+
+    Args:
+        only_a, only_b: trials in which only the one, or only the other, succeeded.
+    """
+    for name, count in (('only_a', only_a), ('only_b', only_b)):
+        if count != int(count) or count < 0:
+            raise ValueError(f'{name} must be a whole number >= 0, got {count!r}')
+    n = int(only_a + only_b)
+    tail = sum(math.comb(n, i) for i in range(int(min(only_a, only_b)) + 1))
+    return min(1.0, 2 * tail / 2**n)
+
+
 def first_planned(sources):
     """Index of the first tick that ran a chunk or the ramp to it; the number of ticks where none did.
 

@@ -8,11 +8,20 @@ from lerobot.configs import FeatureType, PolicyFeature
 from kiwi_policy.core.features import DIM, NAMES
 from kiwi_policy.heads.bc.configuration_kiwi_bc import KiwiBcConfig
 from kiwi_policy.heads.bc.modeling_kiwi_bc import KiwiBcPolicy
+from kiwi_policy.heads.cvae.configuration_kiwi_cvae import KiwiCvaeConfig
+from kiwi_policy.heads.cvae.modeling_kiwi_cvae import KiwiCvaePolicy
+from kiwi_policy.heads.diffusion.configuration_kiwi_diffusion import KiwiDiffusionConfig
+from kiwi_policy.heads.diffusion.modeling_kiwi_diffusion import KiwiDiffusionPolicy
 from kiwi_policy.heads.flow.configuration_kiwi_flow import KiwiFlowConfig
 from kiwi_policy.heads.flow.modeling_kiwi_flow import KiwiFlowPolicy
 
 FRONT, WRIST = 'observation.images.front', 'observation.images.wrist'
-POLICIES = {'bc': (KiwiBcConfig, KiwiBcPolicy), 'flow': (KiwiFlowConfig, KiwiFlowPolicy)}
+POLICIES = {
+    'bc': (KiwiBcConfig, KiwiBcPolicy),
+    'cvae': (KiwiCvaeConfig, KiwiCvaePolicy),
+    'diffusion': (KiwiDiffusionConfig, KiwiDiffusionPolicy),
+    'flow': (KiwiFlowConfig, KiwiFlowPolicy),
+}
 
 TINY = dict(
     device='cpu', horizon=8, width=16, depth=1, embedding=24,

@@ -129,7 +129,7 @@ def test_loss_of_the_optimal_predictor_is_the_conditional_variance():
     policy = tiny_policy('flow', cameras=(), draws_per_observation=4)
     policy.backbone = GaussianOracle(torch.tensor(0.0), torch.tensor(std))
     blank = Condition(torch.zeros(5000, 24), torch.zeros(5000, 8, 16))
-    loss = policy.chunk_loss(blank, std * torch.randn(5000, 8, 9)).mean()
+    loss = policy.chunk_loss(blank, std * torch.randn(5000, 8, 9)).chunk.mean()
     tau = (torch.arange(20_000) + 0.5) / 20_000
     variance = (1 - tau) ** 2 * std**2 / ((1 - tau) ** 2 + tau**2 * std**2)
     expected = (variance / (1 - tau).clamp(min=0.2) ** 2 / 9).mean()

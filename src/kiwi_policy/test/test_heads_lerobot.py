@@ -22,15 +22,18 @@ META = SimpleNamespace(
 )
 
 
-@pytest.fixture(params=['kiwi_bc', 'kiwi_flow'])
+HEADS = ('kiwi_bc', 'kiwi_cvae', 'kiwi_diffusion', 'kiwi_flow')
+
+
+@pytest.fixture(params=HEADS)
 def policy(request):
     return make_policy(make_policy_config(request.param, **TINY), ds_meta=META)
 
 
-def test_the_plugin_registers_both_types():
+def test_the_plugin_registers_all_types():
     load_plugin('kiwi_policy.heads')
-    assert {'kiwi_bc', 'kiwi_flow'} <= set(PreTrainedConfig.get_known_choices())
-    for name in ('kiwi_bc', 'kiwi_flow'):
+    assert set(HEADS) <= set(PreTrainedConfig.get_known_choices())
+    for name in HEADS:
         assert get_policy_class(name).name == name
 
 

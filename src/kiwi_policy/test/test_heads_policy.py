@@ -6,7 +6,7 @@ from heads_support import FRONT, WRIST, random_batch, tiny_policy
 
 from kiwi_policy.heads.images import random_shift, resize, to_unit_range
 
-HEADS = ('bc', 'flow')
+HEADS = ('bc', 'cvae', 'diffusion', 'flow')
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +58,8 @@ def test_a_wholly_padded_batch_has_zero_loss(head):
     policy = tiny_policy(head)
     batch = random_batch(policy, 2)
     batch['action_is_pad'][:] = True
-    loss, _ = policy(batch)
-    assert loss.item() == 0.0
+    loss, log = policy(batch)
+    assert log.get('chunk', loss.item()) == 0.0
 
 
 def test_masked_loss_is_the_mean_over_valid_values():
@@ -77,6 +77,11 @@ def test_masked_loss_is_the_mean_over_valid_values():
     ('head', 'options', 'evaluations'),
     [
         ('bc', {}, 1),
+        ('bc', {'likelihood': 'gaussian'}, 1),
+        ('cvae', {}, 1),
+        ('cvae', {'latent': 'sample'}, 1),
+        ('diffusion', {}, 10),
+        ('diffusion', {'noise_scheduler_type': 'DDPM', 'num_inference_steps': 100}, 100),
         ('flow', {}, 10),
         ('flow', {'num_inference_steps': 4}, 4),
         ('flow', {'num_inference_steps': 4, 'solver': 'midpoint'}, 8),
@@ -92,8 +97,9 @@ def test_observation_is_encoded_once_per_chunk(head, options, evaluations):
     assert policy.backbone.evaluations == len(forwards) == evaluations
 
 
-def test_draws_share_one_encoding():
-    policy = tiny_policy('flow', draws_per_observation=4).train()
+@pytest.mark.parametrize('head', ['diffusion', 'flow'])
+def test_draws_share_one_encoding(head):
+    policy = tiny_policy(head, draws_per_observation=4).train()
     encodings = count_calls(policy.encoder)
     seen = []
     policy.backbone.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
@@ -108,7 +114,7 @@ def test_draws_belong_to_their_observation():
     batch = random_batch(policy, 5)
     policy.backbone.forward = lambda chunk, tau, condition: condition.tokens
     condition = policy.condition(batch)
-    assert policy.chunk_loss(condition, condition.tokens).abs().max().item() == 0.0
+    assert policy.chunk_loss(condition, condition.tokens).chunk.abs().max().item() == 0.0
 
 
 @pytest.mark.parametrize('head', HEADS)
@@ -132,7 +138,7 @@ def test_every_parameter_matters_to_the_loss(head):
             block.modulation.weight.normal_(std=0.1)
     policy(random_batch(policy, 4))[0].backward()
     idle = {name for name, p in policy.named_parameters() if p.grad is None or not p.grad.abs().any()}
-    assert idle == (set() if head == 'flow' else {'backbone.action_in.weight'})
+    assert idle == ({'backbone.action_in.weight'} if head in ('bc', 'cvae') else set())
 
 
 def test_uint8_and_float_images_give_the_same_chunk():

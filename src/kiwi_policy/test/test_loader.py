@@ -79,7 +79,7 @@ def diffusion_folder(tmp_path_factory):
     return save(tiny_diffusion(), tmp_path_factory.mktemp('diffusion'))
 
 
-@pytest.mark.parametrize(('head', 'evaluations'), [('bc', 1), ('flow', 10)])
+@pytest.mark.parametrize(('head', 'evaluations'), [('bc', 1), ('cvae', 1), ('diffusion', 10), ('flow', 10)])
 def test_round_trip_gives_the_same_chunk(head, evaluations, tmp_path):
     torch.manual_seed(0)
     policy = lekiwi_policy(head).eval()

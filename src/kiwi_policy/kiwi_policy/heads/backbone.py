@@ -66,12 +66,13 @@ class ChunkBackbone(nn.Module):
         width: channels of a token; H * width must not be below H * D.
         depth: number of blocks.
         expansion: widening of the channel MLP.
+        outputs: values the network puts out per action value.
 
     Attributes:
         evaluations: how often `forward` has run, the function evaluations of a sampler.
     """
 
-    def __init__(self, horizon, action_dim, embedding, width, depth, expansion):
+    def __init__(self, horizon, action_dim, embedding, width, depth, expansion, outputs=1):
         super().__init__()
         if width < action_dim:
             raise ValueError(
@@ -90,7 +91,7 @@ class ChunkBackbone(nn.Module):
             MixerBlock(horizon, width, embedding, expansion) for _ in range(depth)
         )
         self.norm_out = nn.LayerNorm(width)
-        self.action_out = nn.Linear(width, action_dim)
+        self.action_out = nn.Linear(width, outputs * action_dim)
         frequencies = torch.exp(torch.linspace(0.0, math.log(200.0), TIME_FREQUENCIES))
         self.register_buffer('frequencies', frequencies, persistent=False)
 
@@ -98,6 +99,19 @@ class ChunkBackbone(nn.Module):
         """Embedding (B, embedding) -> Condition, once per observation."""
         tokens = self.observation_in(embedding).view(-1, self.horizon, self.width)
         return Condition(embedding, tokens + self.position)
+
+    def decode(self, condition):
+        """One function evaluation without a chunk to start from: zeros at tau = 0.
+
+        Args:
+            condition: Condition of B observations.
+
+        Returns:
+            (B, H, outputs * D).
+        """
+        count = len(condition.embedding)
+        blank = condition.tokens.new_zeros(count, self.horizon, self.action_in.in_features)
+        return self(blank, blank.new_zeros(count), condition)
 
     def forward(self, chunk, tau, condition):
         """One function evaluation.
@@ -108,7 +122,7 @@ class ChunkBackbone(nn.Module):
             condition: Condition of B observations.
 
         Returns:
-            (B, H, D).
+            (B, H, outputs * D).
         """
         self.evaluations += 1
         angles = tau[:, None] * self.frequencies  # (B, frequencies)

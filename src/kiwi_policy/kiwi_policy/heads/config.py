@@ -82,6 +82,11 @@ class KiwiConfig(PreTrainedConfig):
             )
 
     @property
+    def outputs_per_action(self):
+        """Values the network puts out per action value."""
+        return 1
+
+    @property
     def observation_delta_indices(self):
         return None
 
@@ -119,6 +124,19 @@ class KiwiConfig(PreTrainedConfig):
         """Take over the names of state and action values from a dataset's `features`."""
         self.state_feature_names = _names(features, OBS_STATE) or self.state_feature_names
         self.action_feature_names = _names(features, ACTION) or self.action_feature_names
+
+
+def check_choice(name, value, choices):
+    """Raise ValueError unless the field's value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f'{name} {value!r} is none of {", ".join(choices)}')
+
+
+def check_at_least(config, lowest, *names):
+    """Raise ValueError unless each of these numbers of a configuration is at least `lowest`."""
+    for name in names:
+        if getattr(config, name) < lowest:
+            raise ValueError(f'{name} must be at least {lowest}, got {getattr(config, name)}')
 
 
 def _names(features, key):

@@ -6,6 +6,8 @@ from .backbone import ChunkBackbone
 
 COUNTED = {
     'kiwi_bc': 'backbone',
+    'kiwi_cvae': 'backbone',
+    'kiwi_diffusion': 'backbone',
     'kiwi_flow': 'backbone',
     'act': 'model',
     'diffusion': 'diffusion.unet',

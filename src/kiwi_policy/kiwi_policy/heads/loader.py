@@ -21,7 +21,7 @@ from .observation import IMAGE_PREFIX, ObservationBatcher
 
 logger = logging.getLogger(__name__)
 
-SAMPLING = ('num_inference_steps', 'solver', 'noise_scheduler_type')
+SAMPLING = ('num_inference_steps', 'solver', 'noise_scheduler_type', 'latent')
 """Configuration fields that may be overridden when loading: they change sampling, not weights."""
 
 _UNIT = dict(zip(NAMES, UNITS, strict=True))

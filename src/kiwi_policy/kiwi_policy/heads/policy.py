@@ -2,10 +2,12 @@
 
 from abc import abstractmethod
 from collections import deque
+from dataclasses import dataclass, field
 
 import torch
 from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.utils.constants import ACTION, OBS_STATE
+from torch import Tensor
 
 from .backbone import ChunkBackbone
 from .config import KiwiConfig
@@ -13,6 +15,19 @@ from .encoder import ObservationEncoder
 from .images import random_shift, resize, to_unit_range
 
 PAD = 'action_is_pad'
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Loss of a batch, not yet reduced.
+
+    Attributes:
+        chunk: (B, H, D), averaged over random draws if there are any; padded steps are masked out.
+        terms: further scalar terms by name, added as they are and logged.
+    """
+
+    chunk: Tensor
+    terms: dict = field(default_factory=dict)
 
 
 class KiwiPolicy(PreTrainedPolicy):
@@ -44,7 +59,7 @@ class KiwiPolicy(PreTrainedPolicy):
         )
         self.backbone = ChunkBackbone(
             config.horizon, self.action_dim, config.embedding,
-            config.width, config.depth, config.expansion,
+            config.width, config.depth, config.expansion, config.outputs_per_action,
         )
         self.reset()
 
@@ -57,12 +72,18 @@ class KiwiPolicy(PreTrainedPolicy):
             chunk: (B, H, D).
 
         Returns:
-            (B, H, D), averaged over random draws if there are any.
+            Loss.
         """
 
     @abstractmethod
     def sample(self, condition, noise=None):
-        """Normalised chunks (B, H, D) for a Condition of B observations; noise is of that shape."""
+        """Normalised chunks (B, H, D) for a Condition of B observations.
+
+        Args:
+            condition: Condition of B observations.
+            noise: what the head starts from, drawn from N(0, I) where None: (B, H, D), for the CVAE
+                (B, latent_dim). Heads without noise ignore it.
+        """
 
     def condition(self, batch):
         """Encode the batch's observations, once per chunk; augmented while training."""
@@ -85,12 +106,10 @@ class KiwiPolicy(PreTrainedPolicy):
             the scalar loss and a dict of what to log.
         """
         loss = self.chunk_loss(self.condition(batch), batch[ACTION])
-        if PAD in batch:
-            valid = (~batch[PAD])[..., None].expand_as(loss)
-            loss = torch.where(valid, loss, 0.0).sum() / valid.sum().clamp(min=1)
-        else:
-            loss = loss.mean()
-        return loss, {'loss': loss.item()}
+        terms = {'chunk': _valid_mean(loss.chunk, batch.get(PAD))} | loss.terms
+        total = sum(terms.values())
+        logged = {name: term.item() for name, term in terms.items()} if loss.terms else {}
+        return total, {'loss': total.item()} | logged
 
     @torch.no_grad()
     def predict_action_chunk(self, batch, noise=None):
@@ -106,9 +125,40 @@ class KiwiPolicy(PreTrainedPolicy):
             self._queue.extend(chunk[:, :self.config.n_action_steps].unbind(dim=1))
         return self._queue.popleft()
 
+    def noise(self, condition, given=None):
+        """Noise (B, H, D) of N(0, I) for a Condition of B observations; `given` is checked instead.
+
+        Raises:
+            ValueError: `given` has another shape.
+        """
+        return standard_normal(
+            (len(condition.embedding), self.config.horizon, self.action_dim), condition, given
+        )
+
     def reset(self):
         """Forget the actions left of the last chunk."""
         self._queue = deque()
 
     def get_optim_params(self):
         return self.parameters()
+
+
+def standard_normal(shape, condition, given=None):
+    """Noise of N(0, I) beside a Condition; `given` is returned where its shape fits.
+
+    Raises:
+        ValueError: `given` has another shape.
+    """
+    if given is None:
+        return torch.randn(shape, device=condition.embedding.device)
+    if tuple(given.shape) != tuple(shape):
+        raise ValueError(f'noise must be of shape {tuple(shape)}, got {tuple(given.shape)}')
+    return given
+
+
+def _valid_mean(loss, pad):
+    """Mean of (B, H, D) over the steps that are not padding; pad (B, H) bool or None."""
+    if pad is None:
+        return loss.mean()
+    valid = (~pad)[..., None].expand_as(loss)
+    return torch.where(valid, loss, 0.0).sum() / valid.sum().clamp(min=1)

@@ -1,1 +1,1 @@
-"""Behaviour cloning with a Gaussian of fixed variance: mean squared error."""
+"""Behaviour cloning with a Gaussian likelihood: of fixed variance (mean squared error), or learned."""

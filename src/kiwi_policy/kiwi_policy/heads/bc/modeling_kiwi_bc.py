@@ -2,30 +2,34 @@
 
 import torch
 
-from ..policy import KiwiPolicy
+from ..policy import KiwiPolicy, Loss
 from .configuration_kiwi_bc import KiwiBcConfig
+from .gaussian import negative_log_likelihood, split
 
 
 class KiwiBcPolicy(KiwiPolicy):
-    """Predicts E[chunk | observation], the minimiser of || a_hat - a ||^2.
+    """Predicts the mean of a Gaussian p(chunk | observation).
 
-    The backbone is the flow head's, fed with a zero chunk at tau = 0, so that a comparison of the
-    two compares objectives and not networks.
+    With `mse` that is E[chunk | observation], the minimiser of || a_hat - a ||^2; with `gaussian` the
+    variance is learned beside it (Nix and Weigend 1994), for the loss alone. The backbone is the flow
+    head's, fed with a zero chunk at tau = 0.
     """
 
     config_class = KiwiBcConfig
     name = 'kiwi_bc'
 
     def chunk_loss(self, condition, chunk):
-        """Squared error (B, H, D)."""
-        return torch.square(self._mean(condition) - chunk)
+        """Squared error, or negative log likelihood."""
+        output = self._output(condition)
+        if self.config.likelihood == 'mse':
+            return Loss(torch.square(output - chunk))
+        return Loss(negative_log_likelihood(chunk, *split(output)))
 
     @torch.no_grad()
     def sample(self, condition, noise=None):
-        """The mean chunk (B, H, D); noise is accepted for the shared interface and not used."""
-        return self._mean(condition)
+        """The mean chunk (B, H, D)."""
+        output = self._output(condition)
+        return output if self.config.likelihood == 'mse' else split(output)[0]
 
-    def _mean(self, condition):
-        count = len(condition.embedding)
-        blank = condition.tokens.new_zeros(count, self.config.horizon, self.action_dim)
-        return self.backbone(blank, blank.new_zeros(count), condition)
+    def _output(self, condition):
+        return self.backbone.decode(condition)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lerobot.configs import PreTrainedConfig
 
-from ..config import KiwiConfig
+from ..config import KiwiConfig, check_at_least, check_choice
 from .solver import SOLVERS
 from .target import TARGETS
 
@@ -28,13 +28,6 @@ class KiwiFlowConfig(KiwiConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        _choose('solver', self.solver, SOLVERS)
-        _choose('prediction', self.prediction, TARGETS)
-        for name in ('num_inference_steps', 'draws_per_observation'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} must be at least 1, got {getattr(self, name)}')
-
-
-def _choose(name, value, choices):
-    if value not in choices:
-        raise ValueError(f'{name} {value!r} is none of {", ".join(choices)}')
+        check_choice('solver', self.solver, SOLVERS)
+        check_choice('prediction', self.prediction, TARGETS)
+        check_at_least(self, 1, 'num_inference_steps', 'draws_per_observation')

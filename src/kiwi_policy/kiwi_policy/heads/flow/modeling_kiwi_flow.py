@@ -7,7 +7,7 @@ a chunk at tau = 1. The observation is encoded once for all steps and all draws.
 
 import torch
 
-from ..policy import KiwiPolicy
+from ..policy import KiwiPolicy, Loss
 from .configuration_kiwi_flow import KiwiFlowConfig
 from .path import straight_path
 from .solver import solve
@@ -25,26 +25,20 @@ class KiwiFlowPolicy(KiwiPolicy):
         self.target = TARGETS[config.prediction]
 
     def chunk_loss(self, condition, chunk):
-        """Flow matching loss (B, H, D), the mean of `draws_per_observation` draws."""
+        """Flow matching loss, the mean of `draws_per_observation` draws."""
         draws = self.config.draws_per_observation
         x_1 = chunk.repeat(draws, 1, 1)  # (draws * B, H, D)
         tau = torch.rand(len(x_1), device=chunk.device, dtype=chunk.dtype)
         point = straight_path(torch.randn_like(x_1), x_1, tau)
         output = self.backbone(point.x, tau, condition.repeat(draws))
-        return self.target.loss(output, point, x_1).unflatten(0, (draws, -1)).mean(dim=0)
+        return Loss(self.target.loss(output, point, x_1).unflatten(0, (draws, -1)).mean(dim=0))
 
     @torch.no_grad()
     def sample(self, condition, noise=None):
         """Integrate the field from noise (B, H, D), drawn from N(0, I) unless given."""
-        count = len(condition.embedding)
-        shape = (count, self.config.horizon, self.action_dim)
-        if noise is None:
-            noise = torch.randn(shape, device=condition.embedding.device)
-        elif tuple(noise.shape) != shape:
-            raise ValueError(f'noise must be of shape {shape}, got {tuple(noise.shape)}')
-
         def velocity(x, tau):
-            output = self.backbone(x, x.new_full((count,), tau), condition)
+            output = self.backbone(x, x.new_full((len(x),), tau), condition)
             return self.target.velocity(output, x, tau)
 
-        return solve(self.config.solver, velocity, noise, self.config.num_inference_steps)
+        start = self.noise(condition, noise)
+        return solve(self.config.solver, velocity, start, self.config.num_inference_steps)

@@ -69,6 +69,20 @@ def test_the_sampling_seed_repeats_the_noise(seed, equal):
     assert len(set(first)) == 3
 
 
+def test_the_noise_of_an_episode_is_kept_until_the_next():
+    policy = FakePolicy()
+    maker = ChunkMaker(policy, 3, noise='episode')
+    for _ in range(2):
+        maker.begin_episode()
+        for _ in range(3):
+            maker.make(observation(), '')
+    seeds = [rng for _, _, rng in policy.shown]
+    assert len(set(seeds[:3])) == len(set(seeds[3:])) == 1
+    assert seeds[0] != seeds[3]
+    with pytest.raises(ValueError, match="noise 'rollout' is none of chunk, episode"):
+        ChunkMaker(policy, noise='rollout')
+
+
 def test_an_unknown_count_of_evaluations_is_zero():
     assert ChunkMaker(FakePolicy(evaluations=None)).make(observation(), '').evaluations == 0
 

@@ -11,6 +11,7 @@ from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
 
 PROBES = 5
+NOISES = ('chunk', 'episode')
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,17 @@ class ChunkMaker:
     Args:
         policy: `heads.loader.LoadedPolicy` or anything like it.
         seed: of the sampling noise; negative draws one.
+        noise: drawn afresh for every `chunk`, or the same for all of an `episode`, so that a head that
+            samples keeps to one mode.
     """
 
-    def __init__(self, policy, seed=-1):
+    def __init__(self, policy, seed=-1, noise='chunk'):
+        if noise not in NOISES:
+            raise ValueError(f'noise {noise!r} is none of {", ".join(NOISES)}')
         self._policy = policy
         self._seeds = np.random.default_rng(None if seed < 0 else seed)
+        self._fresh = noise == 'chunk'
+        self.begin_episode()
         self._chunks, self._probes = LatencyTracker(window=100), LatencyTracker(window=PROBES)
         self.evaluations = 0
 
@@ -48,6 +55,10 @@ class ChunkMaker:
     def latency(self):
         """`LatencyTracker` of the chunks made lately, of the probes where none was made since."""
         return self._chunks if len(self._chunks) else self._probes
+
+    def begin_episode(self):
+        """Draw the noise of a new episode."""
+        self._episode_seed = self._draw()
 
     def make(self, observation, task):
         """Return what was `Made` from a `history.Observation`.
@@ -80,13 +91,16 @@ class ChunkMaker:
         started = time.monotonic()
         history = self._decoded(observation)
         decoded = time.monotonic()
-        prediction = self._policy.predict(history, task=task, rng=int(self._seeds.integers(2**62)))
+        prediction = self._policy.predict(history, task=task, rng=self._draw() if self._fresh else self._episode_seed)
         finished = time.monotonic()
         actions = np.asarray(prediction.actions)
         if actions.ndim != 2 or actions.shape[1] != DIM:
             raise ValueError(f'the policy returned actions of shape {actions.shape}, expected (H, {DIM})')
         self.evaluations = int(prediction.evaluations or 0)
         return Made(actions, self.evaluations, finished - started, finished - decoded)
+
+    def _draw(self):
+        return int(self._seeds.integers(2**62))
 
     def _decoded(self, observation):
         pixels = {}

@@ -45,7 +45,9 @@ def load(parameters):
     from kiwi_policy.heads.info import check_action_steps
     from kiwi_policy.heads.loader import load_policy
 
-    sampling = {'num_inference_steps': parameters.denoising_steps} if parameters.denoising_steps else {}
+    wanted = {'num_inference_steps': parameters.denoising_steps, 'solver': parameters.solver,
+              'noise_scheduler_type': parameters.noise_scheduler, 'latent': parameters.latent}
+    sampling = {name: value for name, value in wanted.items() if value}
     policy = load_policy(parameters.checkpoint, device=parameters.device,
                          num_threads=parameters.torch_threads or None, **sampling)
     check_action_steps(policy.info, override=parameters.allow_short_action_steps)
@@ -84,7 +86,7 @@ class PolicyNode(Node):
         if tuple(self._info.names) != features.NAMES:
             raise ParameterError(f'the checkpoint commands {self._info.names}, LeKiwi has {features.NAMES}')
         self._period = chunk_period(self._info, p.period)
-        self._maker = ChunkMaker(self._policy, p.sampling_seed)
+        self._maker = ChunkMaker(self._policy, p.sampling_seed, p.noise)
         self._maker.warm_up(p.warm_up)
         process.settle_memory()
 
@@ -165,6 +167,7 @@ class PolicyNode(Node):
         request = job.request
         if request.episode_id != self._episode:
             self._episode = request.episode_id
+            self._maker.begin_episode()
             with self._arrival:
                 self._ring.begin_episode(conversions.to_nanoseconds(request.header.stamp), job.received)
         observation = self._observe(job)

@@ -1,5 +1,6 @@
 """Parameters of policy_node."""
 
+from kiwi_policy.nodes.chunk_maker import NOISES
 from kiwi_policy.nodes.parameters import Parameter as P
 
 TABLE = (
@@ -12,8 +13,13 @@ TABLE = (
       'checkpoint\'s.', 's', 0.0, 10.0),
     P('denoising_steps', 0, 'Denoising steps of flow and diffusion heads; 0 takes the checkpoint\'s.', 'steps',
       0, 1000),
+    P('solver', '', 'Solver of the flow head: euler, midpoint or heun; empty takes the checkpoint\'s.'),
+    P('noise_scheduler', '', 'Sampler of diffusion heads: DDPM or DDIM; empty takes the checkpoint\'s.'),
+    P('latent', '', 'Latent of the CVAE head: zero or sample; empty takes the checkpoint\'s.'),
     P('allow_short_action_steps', False, 'Load a checkpoint whose n_action_steps is below half its chunk.'),
     P('sampling_seed', -1, 'Seed of the sampling noise; -1 draws one.', '', -1, 2**62),
+    P('noise', 'chunk', 'Sampling noise: fresh per chunk, or one for a whole episode, which keeps a head that samples '
+      'to one mode.', choices=NOISES),
     P('task', '', 'Task text for requests that carry none.'),
     P('max_image_age', 0.15, 'Oldest image a chunk is made from.', 's', 0.02, 10.0),
     P('max_state_age', 0.15, 'Oldest joint_states a chunk is made from.', 's', 0.02, 10.0),

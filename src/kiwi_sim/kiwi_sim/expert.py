@@ -1,8 +1,10 @@
 """The scripted expert of the fork task: picks the cube and carries it past the post on one side.
 
 Where to go is a list of waypoints of the fingertips (in the world), the base and the gripper;
-between two of them everything moves along `s(u) = u^2 (3 - 2u)`. Up to the lift nothing depends on
-the side, so that nothing the robot sees before the fork tells which way it will take.
+between two of them everything moves along `s(u) = u^2 (3 - 2u)`. The first way is one in joint
+space, `q = q_0 + (q_1 - q_0) s(u)` from the measured joints q_0, which need not hold the gripper as
+the inverse kinematics q_1 of the first waypoint does. Up to the lift nothing depends on the side, so
+that nothing the robot sees before the fork tells which way it will take.
 """
 
 import math
@@ -29,6 +31,9 @@ CARRY = 0.035
 RELEASE = 0.018
 STANDOFF = 0.007
 """m to the left of the cube at which the open gripper comes down, since its left finger is fixed."""
+
+FORK_LEG = 4
+"""Index of the first waypoint that depends on the side; the ones before end with the cube lifted."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,16 @@ class Expert:
         )
         self._leg = 0
         self._ticks = 0
-        self._joints = world.joint_angles()[:4].copy()
-        self._from_tip = world.tip_position()
+        self._from_joints = world.joint_angles()[:5].copy()
+        self._joints = self._from_joints[:4]
+        self._from_tip = None
         self._from_base = world.base_pose()
         self._from_gripper = world.state()[5]
+
+    @property
+    def at_fork(self):
+        """Whether the cube has been lifted, so that what follows depends on the side."""
+        return self._leg >= FORK_LEG
 
     def act(self):
         """The action (9,) of this control period, in LeRobot's units."""
@@ -119,22 +130,32 @@ class Expert:
         self._ticks += 1
         u = min(1.0, self._ticks / length)
         along = u * u * (3 - 2 * u)
-        tip = self._from_tip + (np.array(waypoint.tip) - self._from_tip) * along
         base = self._from_base + (np.array(waypoint.base) - self._from_base) * along
         gripper = self._from_gripper + (waypoint.gripper - self._from_gripper) * u
         rate = 6 * u * (1 - u) / waypoint.seconds  # d along / dt, 1/s
         drift = (np.array(waypoint.base) - self._from_base) * rate
-
-        self._joints = self._ik.solve(self._joints, self._in_base_frame(tip))
         action = np.array([
-            *np.degrees(self._joints),
-            math.degrees(WRIST_ROLL),
+            *np.degrees(self._arm(waypoint, along, base)),
             gripper,
             *self._base_command(base, drift),
         ])
         if self._ticks >= length and self._arrived(waypoint, self._ticks - length):
             self._next_leg(waypoint)
         return action
+
+    def _arm(self, waypoint, along, base):
+        """Joint goals (5,) in rad, `along` the way to a waypoint, with the base meant to be at `base`."""
+        pose = self._world.base_pose()
+        if self._leg > 0:
+            tip = self._from_tip + (np.array(waypoint.tip) - self._from_tip) * along
+            return self._solve(tip, pose)
+        arrival = waypoint.base + (pose - base)  # where the base will be if it stays as far off as it is
+        return self._from_joints + (self._solve(waypoint.tip, arrival) - self._from_joints) * along
+
+    def _solve(self, tip, base_pose):
+        """Joints (5,) in rad that bring the fingertips to a point of the world, m."""
+        self._joints = self._ik.solve(self._joints, _in_frame(base_pose, tip))
+        return np.append(self._joints, WRIST_ROLL)
 
     def _base_command(self, goal, drift):
         """Body velocity (3,) by feed-forward and a proportional pull to the goal pose."""
@@ -143,12 +164,6 @@ class Expert:
         cos, sin = math.cos(pose[2]), math.sin(pose[2])
         command = np.array([cos * x + sin * y, cos * y - sin * x, math.degrees(turn)])
         return np.clip(command, -BASE_LIMIT, BASE_LIMIT)
-
-    def _in_base_frame(self, point):
-        x, y, yaw = self._world.base_pose()
-        dx, dy = point[0] - x, point[1] - y
-        cos, sin = math.cos(yaw), math.sin(yaw)
-        return np.array([cos * dx + sin * dy, cos * dy - sin * dx, point[2]])
 
     def _arrived(self, waypoint, waited):
         if not waypoint.settle or waited > SETTLE_SECONDS * self._rate:
@@ -167,3 +182,11 @@ class Expert:
         self._from_tip = np.array(waypoint.tip)
         self._from_base = np.array(waypoint.base)
         self._from_gripper = waypoint.gripper
+
+
+def _in_frame(pose, point):
+    """A point (3,) of the world seen from a base pose (3,): m, m, rad."""
+    x, y, yaw = pose
+    dx, dy = point[0] - x, point[1] - y
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    return np.array([cos * dx + sin * dy, cos * dy - sin * dx, point[2]])

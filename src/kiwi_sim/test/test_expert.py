@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kiwi_policy.core import features
 from kiwi_sim.env import ForkEnv
 from kiwi_sim.expert import Expert
 from kiwi_sim.ik import ArmIK
@@ -40,6 +41,31 @@ def test_up_to_the_lift_both_sides_look_the_same(env):
     assert left[:before_fork].tolist() == right[:before_fork].tolist()
     later = left[before_fork + 20, 0] - right[before_fork + 20, 0]
     assert abs(later) > 5.0
+
+
+@pytest.mark.parametrize('seed', [0, 3, 8])
+def test_the_first_way_begins_at_the_measured_joints_and_never_jumps(env, seed):
+    env.reset(seed=seed)
+    expert = Expert(env.world, np.random.default_rng(7))
+    goals = [env.world.state()[features.POSITIONS]]
+    while not expert.at_fork:
+        action = expert.act()
+        goals.append(action[features.POSITIONS])
+        env.step(action)
+    steps = np.abs(np.diff(goals, axis=0))
+    assert steps[0].max() < 0.5
+    assert steps[:, features.ARM].max() < 4.0
+
+
+def test_the_expert_is_at_the_fork_once_the_cube_is_lifted(env):
+    env.reset(seed=5)
+    expert = Expert(env.world, np.random.default_rng(7))
+    assert not expert.at_fork
+    while not expert.at_fork:
+        assert not env.world.cube_position()[2] > 0.032
+        *_, info = env.step(expert.act())
+    assert info['lifted']
+    assert info['side'] == 'none'
 
 
 def test_sides_are_drawn_evenly_and_independently_of_the_start(env):

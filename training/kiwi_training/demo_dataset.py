@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kiwi_policy.core import features
-from kiwi_sim.task import TASK
 
 ROBOT_TYPE = 'lekiwi'
 LOG_NAME = 'meta/kiwi_demos.json'
@@ -130,7 +129,7 @@ class DemoWriter:
             frame = {
                 'observation.state': demonstration.state[row],
                 'action': demonstration.action[row],
-                'task': TASK,
+                'task': demonstration.instruction,
             }
             for camera, pictures in demonstration.images.items():
                 frame[f'observation.images.{camera}'] = pictures[row]

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kiwi_policy.core import features
-from kiwi_sim.env import ForkEnv
-from kiwi_sim.expert import Expert
 from kiwi_sim.views import Views
 from kiwi_sim.world import World
+from kiwi_training.demo_tasks import demo_task
 
 NOISE_SCALE = np.array([0.5, 0.5, 0.5, 0.5, 0.3, 0.0, 0.006, 0.006, 1.0])
 """Noise per control period at strength 1, in the action's units; the gripper has none."""
@@ -28,10 +27,11 @@ class Demonstration:
     Attributes:
         seed: seed of the world, and with it of the expert and the noise.
         side: 'left' or 'right' of the post.
-        success: the cube ended at rest on the disc, the post untouched.
+        success: the task was done, the post untouched.
         state: (T, 9) float32.
         action: (T, 9) float32, the expert's, without noise.
         images: dict from camera to (T, height, width, 3) uint8.
+        instruction: the task in words.
     """
 
     seed: int
@@ -40,6 +40,7 @@ class Demonstration:
     state: np.ndarray
     action: np.ndarray
     images: dict
+    instruction: str
 
     def __len__(self):
         return len(self.state)
@@ -58,19 +59,25 @@ class Demonstrator:
         cameras: cameras to record.
         noise: strength of the noise on the executed action; 0 is none.
         time_limit: simulated s after which the expert is stopped.
+        task: name of a `DemoTask`.
     """
 
-    def __init__(self, image_size=(96, 96), cameras=features.CAMERAS, noise=1.0, time_limit=12.0):
+    def __init__(
+        self, image_size=(96, 96), cameras=features.CAMERAS, noise=1.0, time_limit=12.0, task='fork'
+    ):
         if noise < 0:
             raise ValueError(f'noise strength {noise} is negative')
-        self._env = ForkEnv(image_size=image_size, cameras=cameras, time_limit=time_limit)
+        self._task = demo_task(task)
+        if self._task.rows is not None:
+            time_limit = min(time_limit, self._task.rows / features.RATE_HZ)
+        self._env = self._task.env(image_size=image_size, cameras=cameras, time_limit=time_limit)
         self._noise = noise
 
     def record(self, seed):
         """The `Demonstration` of a seed, successful or not."""
         env = self._env
         observation, info = env.reset(seed=seed)
-        expert = Expert(env.world, np.random.default_rng([seed, 1]))
+        expert = self._task.expert(env, seed)
         rng = np.random.default_rng([seed, 2])
         drift = np.zeros(features.DIM)
         rows, actions = [], []
@@ -91,6 +98,7 @@ class Demonstrator:
                 camera: np.stack([row[f'observation.images.{camera}'] for row in rows])
                 for camera in env.cameras
             },
+            instruction=self._task.instruction,
         )
 
     def close(self):

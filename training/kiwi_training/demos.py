@@ -13,6 +13,8 @@ from kiwi_training.arguments import image_size
 
 _DESCRIPTION = """\
 Record demonstrations of the simulated LeKiwi putting the cube on the disc behind the post.
+With --task forced-fork only the way past the post, from the lifted cube on: 72 frames each, for the
+control task in which one chunk decides between left and right.
 
 A scripted expert passes the post on the left or on the right, drawn at random; nothing it sees before
 the fork tells which. The result is a LeRobotDataset v3 with LeKiwi's feature names, as lerobot-record
@@ -27,6 +29,7 @@ examples:
   kiwi-demos --root demos                                  400 demonstrations, seeds 10000 and up
   kiwi-demos --root demos --episodes 600 --resume          200 more for the same dataset
   kiwi-demos --root try --episodes 5 --images              five, as PNG instead of video
+  kiwi-demos --root forced --task forced-fork --seed 20000 of the control task
   kiwi-train --help                                        what to do with them
 """
 _GIVE_UP = 25
@@ -46,6 +49,8 @@ def build_parser():
         help='folder of the dataset; must not exist, except with --resume')
     add('--repo-id', default='local/kiwi-fork', metavar='OWNER/NAME',
         help="the dataset's name; nothing is uploaded (default: %(default)s)")
+    add('--task', choices=('fork', 'forced-fork'), default='fork',
+        help='what is demonstrated (default: %(default)s)')
     add('--episodes', type=_positive, default=400, metavar='N',
         help='episodes the dataset shall hold in the end (default: %(default)s)')
     add('--seed', type=int, default=10000, metavar='N',
@@ -107,6 +112,7 @@ def _run(args):
 
     check_image_size(args.image_size)
     options = {
+        'task': args.task,
         'image_size': list(args.image_size),
         'action_noise': args.action_noise,
         'video': args.video,
@@ -124,6 +130,7 @@ def _run(args):
             args.jobs,
             image_size=args.image_size,
             noise=args.action_noise,
+            task=args.task,
         )
         try:
             while len(writer.log.episodes) < args.episodes:

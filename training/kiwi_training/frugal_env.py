@@ -1,13 +1,14 @@
-"""The fork task that renders only the observations a chunk is made from."""
+"""Tasks of the simulated LeKiwi that render only the observations a chunk is made from."""
 
 from kiwi_sim.env import ForkEnv
+from kiwi_sim.forced_fork import ForcedForkEnv
 
 
-class FrugalForkEnv(ForkEnv):
-    """`ForkEnv` whose steps report the state alone; `complete` adds the pictures of this moment.
+class RenderOnDemand:
+    """Makes a `ForkEnv` report the state alone; `complete` adds the pictures of this moment.
 
-    A policy that looks at one observation per chunk sees the same as in `ForkEnv`, while most ticks
-    render nothing.
+    A policy that looks at one observation per chunk sees the same as without it, while most ticks
+    render nothing. Name it before the environment among the base classes.
     """
 
     def __init__(self, image_size=(96, 96), cameras=(), **options):
@@ -22,3 +23,11 @@ class FrugalForkEnv(ForkEnv):
             return {**observation, **self.observe()}
         finally:
             self.cameras = ()
+
+
+class FrugalForkEnv(RenderOnDemand, ForkEnv):
+    """`ForkEnv` that renders on demand."""
+
+
+class FrugalForcedForkEnv(RenderOnDemand, ForcedForkEnv):
+    """`ForcedForkEnv` that renders on demand."""

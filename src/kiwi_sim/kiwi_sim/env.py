@@ -47,7 +47,7 @@ class ForkEnv(gymnasium.Env):
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(2**31))
-        self.world.reset(seed)
+        self._begin(seed, options)
         return self.observe(), self._info()
 
     def step(self, action):
@@ -84,8 +84,16 @@ class ForkEnv(gymnasium.Env):
             self._views[height, width] = Views(self.world, height, width)
         return self._views[height, width]
 
+    def _begin(self, seed, options):
+        """Bring the world to the start of an episode."""
+        self.world.reset(seed)
+
+    def _task_state(self):
+        """`TaskState` of this moment."""
+        return self.world.task.state()
+
     def _info(self):
-        state = self.world.task.state()
+        state = self._task_state()
         return {
             'success': state.success,
             'post_hit': state.post_hit,

@@ -14,6 +14,7 @@ import pytest
 
 from kiwi_policy.core import features
 from kiwi_sim.env import ForkEnv
+from kiwi_sim.forced_fork import CHUNK_ROWS, ForcedForkEnv
 from kiwi_training import demos
 from kiwi_training.demo_dataset import DatasetExistsError, DemoLog, DemoWriter
 from kiwi_training.demo_pool import demonstrate
@@ -69,6 +70,29 @@ def test_noise_is_executed_and_not_recorded(demonstration):
     assert np.abs(np.diff(demonstration.action[40:, 4])).max() == 0.0
 
 
+def test_the_forced_fork_is_demonstrated_from_the_lift_past_one_chunk():
+    demonstrations = list(demonstrate([SEED, SEED + 1], jobs=1, cameras=(), task='forced-fork'))
+    env = ForcedForkEnv(cameras=())
+    for demonstration in demonstrations:
+        observation, _ = env.reset(seed=demonstration.seed)
+        assert demonstration.success
+        assert len(demonstration) == CHUNK_ROWS + 8
+        assert demonstration.instruction == 'Carry the cube past the post.'
+        assert demonstration.state[0].tolist() == observation['observation.state'].tolist()
+        assert demonstration.side == env.expert.side
+        for action in demonstration.action[:CHUNK_ROWS]:
+            _, _, terminated, _, info = env.step(action)
+            if terminated:
+                break
+        assert terminated
+        assert info['side'] == demonstration.side
+
+
+def test_a_demonstration_of_an_unknown_task_is_refused():
+    with pytest.raises(ValueError, match="'maze'.*forced-fork.*fork"):
+        Demonstrator(cameras=(), task='maze')
+
+
 def test_workers_give_the_same_demonstrations_in_order():
     seeds = [SEED, SEED + 1, SEED + 2]
     options = {'cameras': (), 'time_limit': 0.5}
@@ -117,6 +141,7 @@ def test_the_log_tells_seeds_and_sides(recorded, demonstration):
     assert log.episodes[0]['side'] == demonstration.side
     assert log.next_seed == SEED + 2
     assert log.options['action_noise'] == 1.0
+    assert log.options['task'] == 'fork'
 
 
 def test_an_existing_folder_is_refused(recorded, capsys):
@@ -130,6 +155,12 @@ def test_other_options_do_not_mix(recorded, capsys):
     command = ['--root', str(recorded), '--resume', '--image-size', '48x48', '--action-noise', '0.5']
     assert demos.main(command) == 2
     assert 'action_noise 0.5 (there: 1.0)' in capsys.readouterr().err
+
+
+def test_tasks_do_not_mix(recorded, capsys):
+    command = ['--root', str(recorded), '--resume', '--image-size', '48x48', '--task', 'forced-fork']
+    assert demos.main(command) == 2
+    assert 'task forced-fork (there: fork)' in capsys.readouterr().err
 
 
 def test_a_foreign_folder_is_not_resumed(tmp_path, capsys):

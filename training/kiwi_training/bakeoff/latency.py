@@ -1,0 +1,75 @@
+"""How long each row takes from JPEG bytes to a chunk, all rows measured in turn by one process."""
+
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from kiwi_training.bakeoff.tasks import Result, place
+
+
+@dataclass(frozen=True)
+class RowLatency:
+    """What is measured for one row; its key says whether it has been.
+
+    Attributes:
+        checkpoint, digest, sampling: which policy.
+        image_size: (height, width) of the pictures.
+        chunks, warm_up: chunks that count, and those before them.
+    """
+
+    checkpoint: str = place()
+    digest: str = ''
+    sampling: tuple = ()
+    image_size: tuple = (96, 96)
+    chunks: int = 60
+    warm_up: int = 3
+
+
+@dataclass(frozen=True)
+class LatencyWork:
+    """Several rows side by side, so that what else slows the machine down slows down all alike.
+
+    Attributes:
+        rows: (name, `RowLatency`) each.
+    """
+
+    rows: tuple = field(default=())
+
+    def run(self):
+        """Measure; the record has, per row name, `seconds` (every sample), `evaluations` and `parameters`."""
+        from kiwi_policy.nodes.chunk_maker import ChunkMaker
+
+        from kiwi_training.bakeoff.loaded import load_apart
+        policies = {name: load_apart(row.checkpoint, row.digest, row.sampling) for name, row in self.rows}
+        makers = {name: ChunkMaker(policy, seed=0) for name, policy in policies.items()}
+        observations = {name: observation(policies[name].info, row.image_size) for name, row in self.rows}
+        for name, row in self.rows:
+            for _ in range(row.warm_up):
+                makers[name].make(observations[name], '')
+        seconds, evaluations = ({name: [] for name, _ in self.rows} for _ in range(2))
+        for turn in range(max(row.chunks for _, row in self.rows)):
+            for name, row in self.rows:
+                if turn < row.chunks:
+                    made = makers[name].make(observations[name], '')
+                    seconds[name].append(round(made.seconds, 6))
+                    evaluations[name].append(made.evaluations)
+        session = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {platform.node()}'
+        return Result({name: {
+            'seconds': seconds[name], 'evaluations': float(np.mean(evaluations[name])), 'session': session,
+            'parameters': sum(weights.numel() for weights in policies[name].policy.parameters())}
+            for name, _ in self.rows})
+
+
+def observation(info, image_size):
+    """What policy_node would hand to the policy: states, and pictures as JPEG bytes."""
+    from kiwi_policy.core.features import DIM
+    from kiwi_policy.nodes.history import Observation
+    from kiwi_policy.nodes.images import encode_rgb
+    rng = np.random.default_rng(0)
+    height, width = image_size
+    coarse = rng.integers(0, 256, ((height + 7) // 8, (width + 7) // 8, 3), dtype=np.uint8)
+    picture = coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+    images = [{camera: encode_rgb(picture) for camera in info.cameras} for _ in range(info.n_obs_steps)]
+    return Observation(0, (np.zeros(DIM),) * info.n_obs_steps, tuple(images), {})

@@ -5,7 +5,7 @@ import numpy as np
 
 from kiwi_policy.core import features
 
-SIDE_REACH = 0.08
+SIDE_REACH = 0.07
 """m along x from the post's axis within which a way tells a side."""
 
 

@@ -18,6 +18,7 @@ from kiwi_sim.forced_fork import CHUNK_ROWS, ForcedForkEnv
 from kiwi_training import demos
 from kiwi_training.demo_dataset import DatasetExistsError, DemoLog, DemoWriter
 from kiwi_training.demo_pool import demonstrate
+from kiwi_training.demo_tasks import TASKS
 from kiwi_training.demonstrations import Demonstration, Demonstrator
 
 SIZE = (48, 48)
@@ -91,6 +92,13 @@ def test_the_forced_fork_is_demonstrated_from_the_lift_past_one_chunk():
 def test_a_demonstration_of_an_unknown_task_is_refused():
     with pytest.raises(ValueError, match="'maze'.*forced-fork.*fork"):
         Demonstrator(cameras=(), task='maze')
+
+
+def test_the_command_line_offers_every_task():
+    for task in TASKS:
+        assert demos.build_parser().parse_args(['--root', 'x', '--task', task]).task == task
+    with pytest.raises(SystemExit):
+        demos.build_parser().parse_args(['--root', 'x', '--task', 'maze'])
 
 
 def test_workers_give_the_same_demonstrations_in_order():

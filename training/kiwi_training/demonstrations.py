@@ -27,7 +27,7 @@ class Demonstration:
     Attributes:
         seed: seed of the world, and with it of the expert and the noise.
         side: 'left' or 'right' of the post.
-        success: the task was done, the post untouched.
+        success: the task was done and the post untouched to the end.
         state: (T, 9) float32.
         action: (T, 9) float32, the expert's, without noise.
         images: dict from camera to (T, height, width, 3) uint8.
@@ -76,22 +76,22 @@ class Demonstrator:
     def record(self, seed):
         """The `Demonstration` of a seed, successful or not."""
         env = self._env
-        observation, info = env.reset(seed=seed)
-        expert = self._task.expert(env, seed)
+        observation, expert = self._task.begin(env, seed)
         rng = np.random.default_rng([seed, 2])
         drift = np.zeros(features.DIM)
         rows, actions = [], []
-        truncated = False
+        truncated = reached = False
         while not expert.done and not truncated:
             action = expert.act().astype(np.float32)
             rows.append(observation)
             actions.append(action)
             drift = NOISE_MEMORY * drift + self._noise * NOISE_SCALE * rng.normal(size=features.DIM)
             observation, _, _, truncated, info = env.step(action + drift)
+            reached = reached or info['success']
         return Demonstration(
             seed=seed,
             side=expert.side,
-            success=info['success'],
+            success=reached and not info['post_hit'],
             state=np.stack([row['observation.state'] for row in rows]),
             action=np.stack(actions),
             images={

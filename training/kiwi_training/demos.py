@@ -14,7 +14,8 @@ from kiwi_training.arguments import image_size
 _DESCRIPTION = """\
 Record demonstrations of the simulated LeKiwi putting the cube on the disc behind the post.
 With --task forced-fork only the way past the post, from the lifted cube on: 72 frames each, for the
-control task in which one chunk decides between left and right.
+control task in which one chunk decides between left and right. Seeds 2 n and 2 n + 1 pass on the left
+and on the right from one and the same start.
 
 A scripted expert passes the post on the left or on the right, drawn at random; nothing it sees before
 the fork tells which. The result is a LeRobotDataset v3 with LeKiwi's feature names, as lerobot-record

@@ -84,14 +84,14 @@ def rollout_tasks(sets):
 
 def _shared(sets):
     """The same sets; rollouts that an earlier set of the same setting has are taken from there."""
-    first = {}
+    first, tasks = {}, {}
     for item in sets:
         setting = key_of(replace(item.tasks[0].work, seeds=()))
         earlier = first.setdefault(setting, item)
-        if set(item.seeds) <= set(earlier.seeds):
-            wanted = set(item.seeds)
+        wanted = set(item.seeds)
+        if wanted <= set(earlier.seeds):
             item = replace(item, tasks=tuple(task for task in earlier.tasks if wanted & set(task.work.seeds)))
-        yield item
+        yield replace(item, tasks=tuple(tasks.setdefault(task.key, task) for task in item.tasks))
 
 
 def extras(config, known, films):

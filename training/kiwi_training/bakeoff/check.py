@@ -61,6 +61,8 @@ def check(config, trainings, memo, wanted):
                 unfinished.append(training)
         except (OtherTraining, ValueError, KeyError) as error:
             problems.append(str(error))
+    if not problems:
+        problems = list(_problems_of_networks(unfinished, metas))
     if problems:
         raise ConfigError('\n'.join(dict.fromkeys(problems)))
     notes.append(f'lerobot {_lerobot_version()}: the flags of {sum(head.stock for head in config.heads)} stock heads '
@@ -81,6 +83,21 @@ def _check_training(training, meta, recipes):
     if steps and chunk and (steps == 1 or 2 * steps < chunk - getattr(recipe.policy, 'n_obs_steps', 1) + 1):
         yield (f'head {training.head!r}: n_action_steps {steps} is below half of its chunk of {chunk} rows, which '
                'throws chunking away; leave it out, or set it to the chunk')
+
+
+def _problems_of_networks(trainings, metas):
+    """Builds each network that is to be trained once, since some settings are refused only then."""
+    from lerobot.policies.factory import make_policy
+
+    from kiwi_training.policy_setup import make_recipe
+    for training in {(training.head, training.control): training for training in trainings}.values():
+        meta = metas[training.options.dataset]
+        recipe = make_recipe(training.options, meta.fps)
+        recipe.policy.device = 'cpu'
+        try:
+            make_policy(recipe.policy, ds_meta=meta)
+        except Exception as error:
+            yield f'head {training.head!r} cannot be built: {error}'
 
 
 def _check_rows(head, recipe):

@@ -117,8 +117,8 @@ def _candidate(row, failed, chosen, settings):
 
 def _sentence(chosen, summary, verdicts):
     if chosen is None:
-        return ('Ship none of these: no row is feasible, takes both sides of the fork and succeeds as often as the '
-                'best; see the verdicts.')
+        return ('Ship none of these: no row keeps up with its latency, takes both sides of the fork and succeeds as '
+                'often as the best feasible one, all at once; each verdict says what is missing.')
     text = (f'Ship {chosen["head"]}: it takes both sides of the fork ({chosen["left"]} left and {chosen["right"]} '
             f'right from one start')
     control = _control_of(chosen, summary)

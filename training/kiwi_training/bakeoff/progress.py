@@ -62,7 +62,7 @@ class Progress:
         more = seconds - self._counted.get(number, 0.0)
         if more > 0:
             self._counted[number] = seconds
-            self._bar.update(more / 60)
+            self._bar.update(min(more / 60, self._bar.total - self._bar.n))
 
     def _show(self):
         labels = list(dict.fromkeys(task.label for task in self._running.values()))

@@ -83,7 +83,7 @@ def read_sessions(folder):
 
 
 def _stop_with_parent():
-    while sys.stdin.buffer.read(1 << 16):
+    while os.read(0, 1 << 16):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

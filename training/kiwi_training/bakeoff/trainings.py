@@ -20,6 +20,7 @@ PROGRESS = CHECKPOINT / 'training_state' / 'kiwi_progress.json'
 DATASET = 'dataset.json'
 NOT_COMPARED = ('output', 'dataset', 'cache_dir', 'log_every', 'save_steps', 'save_minutes')
 """Options that say where things lie and how often they are written."""
+PROCESS = [sys.executable, '-m', 'kiwi_training.bakeoff.training_process']
 PATIENCE = 75.0
 """s a training gets to save its checkpoint when it is stopped."""
 
@@ -207,9 +208,8 @@ def _train_apart(folder, threads):
     if threads:
         environment['OMP_NUM_THREADS'] = str(threads)
     with (folder / 'output.log').open('ab') as log:
-        process = subprocess.Popen([sys.executable, '-m', 'kiwi_training.bakeoff.training_process', str(folder)],
-                                   stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
-                                   start_new_session=True, env=environment)
+        process = subprocess.Popen([*PROCESS, str(folder)], stdin=subprocess.PIPE, stdout=log,
+                                   stderr=subprocess.STDOUT, start_new_session=True, env=environment)
         try:
             code = process.wait()
         finally:

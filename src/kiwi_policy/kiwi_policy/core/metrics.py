@@ -31,7 +31,7 @@ def wilson_interval(successes, trials, z=1.959964):
     scale = 1.0 + z * z / n
     centre = (p + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if successes == 0 else centre - half, 1.0 if successes == trials else centre + half
 
 
 def mcnemar_exact(only_a, only_b):

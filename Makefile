@@ -6,12 +6,12 @@ ARGS ?=
 run := scripts/with_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build pickplace test demos train eval shell lock clean
+.PHONY: help setup build pickplace test demos train eval bakeoff shell lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval).'
+	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval, bakeoff), RAY=1 (bakeoff).'
 	@echo 'make pickplace ARGS=--show-args lists the arguments of the closed loop.'
 
 setup:  ## Set up: system packages, virtual environment, workspace
@@ -34,6 +34,9 @@ train:  ## Train a head on a dataset (kiwi-train)
 
 eval:  ## Evaluate a checkpoint in simulated time (kiwi-eval)
 	@$(run) kiwi-eval $(ARGS)
+
+bakeoff:  ## Compare action heads: train, roll out, report (kiwi-bakeoff); takes a night on two cores
+	@RAY=$(RAY) $(run) scripts/bakeoff.sh $(ARGS)
 
 shell:  ## A shell in kiwi's environment, for ros2-free work: python, colcon, kiwi-train ...
 	@$(run) bash

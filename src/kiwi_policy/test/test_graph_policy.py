@@ -21,9 +21,9 @@ from rclpy.action import ActionClient  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
 from kiwi_policy.core.features import CAMERAS, NAMES  # noqa: E402
+from kiwi_policy.core.parameters import ParameterError  # noqa: E402
 from kiwi_policy.nodes import conversions, policy_node, policy_parameters, qos  # noqa: E402
 from kiwi_policy.nodes.images import decode_rgb  # noqa: E402
-from kiwi_policy.nodes.parameters import ParameterError  # noqa: E402
 
 HORIZON = 48
 

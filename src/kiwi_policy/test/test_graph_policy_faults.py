@@ -15,9 +15,9 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import CompressedImage, JointState  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
 
+from kiwi_policy.core.parameters import ParameterError  # noqa: E402
 from kiwi_policy.nodes import conversions, qos  # noqa: E402
 from kiwi_policy.nodes.images import encode_rgb  # noqa: E402
-from kiwi_policy.nodes.parameters import ParameterError  # noqa: E402
 from kiwi_policy.nodes.policy_node import PolicyNode  # noqa: E402
 
 EPOCH = 1_700_000_000_000_000_000

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from kiwi_policy.core.executor import ExecutorConfig
+from kiwi_policy.core.parameters import Parameter, ParameterError, help_text, refuse_unknown, to_yaml
 from kiwi_policy.nodes import executor_parameters, write_config
-from kiwi_policy.nodes.parameters import Parameter, ParameterError, help_text, refuse_unknown, to_yaml
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
 

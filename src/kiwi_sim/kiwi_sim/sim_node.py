@@ -24,9 +24,10 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 
+from kiwi_policy.core.parameters import ParameterError, help_text, refuse_unknown
 from kiwi_sim.gl_backends import gl_backends
 from kiwi_sim.port_link import default_port_link
-from kiwi_sim.sim_parameters import TABLE, help_text, refuse_unknown
+from kiwi_sim.sim_parameters import TABLE
 
 CAMERAS = ('front', 'wrist')
 OVERVIEW = 'overview'
@@ -137,11 +138,11 @@ def _stamp(nanoseconds):
 
 def _declare(node):
     """Declare the parameters of TABLE read-only. Returns their values by name."""
-    refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)])
+    refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)], TABLE)
     values = SimpleNamespace()
     for parameter in TABLE:
         descriptor = ParameterDescriptor(
-            description=parameter.description, additional_constraints=parameter.bounds, read_only=True)
+            description=parameter.description, additional_constraints=parameter.bounds(), read_only=True)
         if parameter.low is not None and isinstance(parameter.default, float):
             interval = FloatingPointRange(from_value=float(parameter.low), to_value=float(parameter.high))
             descriptor.floating_point_range = [interval]
@@ -150,8 +151,8 @@ def _declare(node):
         try:
             value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise ValueError(
-                f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds}]: {error}'
+            raise ParameterError(
+                f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
         setattr(values, parameter.name, value)
     return values
@@ -160,7 +161,7 @@ def _declare(node):
 def main(args=None):
     """Run the node until SIGINT or SIGTERM. Returns the exit code."""
     if {'-h', '--help'} & set(sys.argv[1:] if args is None else args):
-        print(help_text(__doc__))
+        print(help_text('kiwi_sim', 'sim_node', __doc__, TABLE))
         return 0
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,28 +3,9 @@
     python -m kiwi_sim.sim_parameters > config/sim.yaml
 """
 
-import difflib
-import textwrap
-from dataclasses import dataclass
+from kiwi_policy.core.parameters import Parameter, to_yaml
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """One ROS parameter; its type is that of its default. `low` and `high` are inclusive."""
-
-    name: str
-    default: object
-    description: str
-    unit: str = ''
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def bounds(self):
-        """Unit and bounds in words, empty where there are none."""
-        interval = [] if self.low is None else [f'{self.low:g} .. {self.high:g}']
-        return ', '.join([self.unit] * bool(self.unit) + interval)
-
+TITLE = 'Parameters of sim_node'
 
 TABLE = (
     Parameter('seed', 0, 'Seed of the episode that the simulation starts with.', '', 0, 2**31 - 1),
@@ -50,44 +31,5 @@ TABLE = (
     Parameter('task_state_rate', 10.0, 'Rate of sim/task_state.', 'Hz', 0.1, 100.0),
 )
 
-
-def refuse_unknown(names):
-    """Raise ValueError for a name that is not in TABLE; rclpy's own `qos_overrides` are let pass."""
-    known = [parameter.name for parameter in TABLE]
-    for name in names:
-        if name not in known and not name.startswith('qos_overrides.'):
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            raise ValueError(f'there is no parameter {name}; did you mean {near[0]}? --help lists them')
-
-
-def help_text(title):
-    """What --help shows: usage, `title`, and every parameter with its default, meaning, unit and bounds."""
-    lines = ['usage: ros2 run kiwi_sim sim_node [--ros-args [-p NAME:=VALUE ...] [--params-file FILE]]', '',
-             title.strip(), '', 'Parameters with their defaults:']
-    for parameter in TABLE:
-        text = f'{parameter.description} [{parameter.bounds}]' if parameter.bounds else parameter.description
-        lines += [f'  {parameter.name}:={_yaml_value(parameter.default)}',
-                  *textwrap.wrap(text, 100, initial_indent=' ' * 6, subsequent_indent=' ' * 6)]
-    return '\n'.join(lines)
-
-
-def to_yaml():
-    """The parameter file with every default, commented."""
-    lines = [
-        '# Parameters of sim_node', '#',
-        '# Above each parameter: what it does [unit, bounds]. The values are the defaults.',
-        '/**:', '  ros__parameters:',
-    ]
-    for parameter in TABLE:
-        text = f'{parameter.description} [{parameter.bounds}]' if parameter.bounds else parameter.description
-        comment = textwrap.wrap(text, 98, initial_indent='    # ', subsequent_indent='    # ')
-        lines += ['', *comment, f'    {parameter.name}: {_yaml_value(parameter.default)}']
-    return '\n'.join(lines) + '\n'
-
-
-def _yaml_value(value):
-    return repr(value).lower() if isinstance(value, bool) else repr(value)
-
-
 if __name__ == '__main__':
-    print(to_yaml(), end='')
+    print(to_yaml(TITLE, TABLE), end='')

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
+from kiwi_policy.core.parameters import to_yaml
 from kiwi_sim import sim_parameters
 
 rclpy = pytest.importorskip('rclpy')
@@ -214,7 +215,7 @@ def test_without_opengl_it_says_what_to_install(environment, tmp_path):
 
 
 def test_the_parameter_file_is_the_table():
-    assert CONFIG.read_text() == sim_parameters.to_yaml()
+    assert CONFIG.read_text() == to_yaml(sim_parameters.TITLE, sim_parameters.TABLE)
     values = yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']
     assert values == {parameter.name: parameter.default for parameter in sim_parameters.TABLE}
 

@@ -15,12 +15,13 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions, process, qos
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
 from kiwi_policy.nodes.executor_session import ExecutorSession
-from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
+from kiwi_policy.nodes.parameters import declare
 
 NAME = 'chunk_executor_node'
 INACTIVE = f'{NAME} is not active: configure and activate it first'

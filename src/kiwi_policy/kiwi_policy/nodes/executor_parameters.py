@@ -7,8 +7,8 @@ from kiwi_policy.core.executor import ExecutorConfig
 from kiwi_policy.core.dimensions import BlendRules
 from kiwi_policy.core.features import RATE_HZ
 from kiwi_policy.core.limits import Limits
-from kiwi_policy.nodes.parameters import Parameter as P
-from kiwi_policy.nodes.parameters import ParameterError
+from kiwi_policy.core.parameters import Parameter as P
+from kiwi_policy.core.parameters import ParameterError
 
 _C, _L, _B = ExecutorConfig(), Limits(), BlendRules()
 

@@ -13,12 +13,13 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 
 from kiwi_policy.core import features
+from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.nodes import conversions, process, qos
 from kiwi_policy.nodes.chunk_maker import ChunkMaker
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.history import HistoryRing, NotReady
 from kiwi_policy.nodes.pairing import StampPairing
-from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
+from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.policy_parameters import TABLE
 from kiwi_policy.nodes.worker import NewestJobWorker
 

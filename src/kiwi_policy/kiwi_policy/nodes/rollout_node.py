@@ -18,8 +18,9 @@ from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from kiwi_policy.core.metrics import wilson_interval
+from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.nodes import process
-from kiwi_policy.nodes.parameters import ParameterError, declare, help_text
+from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.results import RunResults, make_run_folder, row, table
 from kiwi_policy.nodes.rollout_parameters import TABLE
 from kiwi_policy.nodes.rollout_ports import RolloutPorts

@@ -1,6 +1,6 @@
 """Parameters of rollout_node."""
 
-from kiwi_policy.nodes.parameters import Parameter as P
+from kiwi_policy.core.parameters import Parameter as P
 
 TABLE = (
     P('rollouts', 0, 'Episodes to run at start, after which the node exits; 0 waits for run_rollouts goals.',

@@ -44,15 +44,15 @@ class Evaluation:
     make_env: object
 
 
-def load_checkpoint(checkpoint, sampling, allow_short_action_steps=False):
-    """The policy of a checkpoint on one CPU thread; refused as by policy_node.
+def load_checkpoint(checkpoint, sampling, allow_short_action_steps=False, device='cpu'):
+    """The policy of a checkpoint on a torch device, one CPU thread; refused as by policy_node.
 
     Raises:
         ValueError: it cannot be loaded, or its n_action_steps is below half its chunk.
     """
     from kiwi_policy.heads.info import check_action_steps
     from kiwi_policy.heads.loader import load_policy
-    policy = load_policy(checkpoint, device='cpu', num_threads=1, **sampling)
+    policy = load_policy(checkpoint, device=device, num_threads=1, **sampling)
     check_action_steps(policy.info, override=allow_short_action_steps)
     return policy
 

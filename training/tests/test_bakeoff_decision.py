@@ -59,8 +59,14 @@ def test_sides_that_were_not_measured_qualify_nobody():
 
 def test_the_forced_fork_counts_where_it_was_run_also_for_other_rows_of_the_network():
     control = [{'head': 'flow 10', 'family': 'flow', 'success': 0.5}]
-    decision = judged(row('flow 4'), row('diffusion', p50=90), control=control)
-    assert verdicts(decision) == {'flow 4': 'unimodal', 'diffusion': 'ships'}
+    decision = judged(row('flow 4'), row('flow 10'), row('diffusion', p50=90), control=control)
+    assert verdicts(decision) == {'flow 4': 'unimodal', 'flow 10': 'unimodal', 'diffusion': 'ships'}
+
+
+def test_a_latent_that_is_chosen_otherwise_is_no_evidence():
+    rows = row('cvae 0', sampling={'latent': 'zero'}, left=50, right=0), row('cvae z', sampling={'latent': 'sample'})
+    control = [{'head': 'cvae 0', 'family': 'cvae', 'success': 0.0}]
+    assert verdicts(judged(*rows, control=control)) == {'cvae 0': 'unimodal', 'cvae z': 'ships'}
 
 
 def test_success_below_the_best_feasible_head_beyond_noise_disqualifies():

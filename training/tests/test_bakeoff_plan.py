@@ -76,9 +76,9 @@ def test_the_fixed_start_differs_in_sampling_only():
 
 def test_the_control_runs_one_chunk_open_loop():
     conf = config(control={'dataset': 'forced', 'trials': 3, 'horizon': 64})
-    item, other = sets_of(conf, known(conf), 'control')
+    item, *others = sets_of(conf, known(conf), 'control')
     work = item.tasks[0].work
-    assert (item.row, other.row) == ('bc', 'flow 4')
+    assert [item.row, *(other.row for other in others)] == ['bc', 'flow 4', 'flow 10']
     assert (work.task, work.executor, work.latency) == ('forced fork', {'mode': 'sync'}, (0.0,))
     assert work.time_limit == pytest.approx(64 / 30)
     assert work.digest == 'd-bc-7-True'

@@ -140,10 +140,12 @@ def _sentence(chosen, summary, verdicts):
 
 
 def _control_of(row, summary):
-    """The row's forced fork, or that of another row of its network."""
+    """The row's forced fork, or that of another row of its network whose latent is chosen alike."""
     entries = summary.get('control') or []
-    return next((entry for entry in entries if entry['head'] == row['head']), None) or \
-        next((entry for entry in entries if entry.get('family') == row['family']), None)
+    latents = {other['head']: (other.get('sampling') or {}).get('latent') for other in summary['rows']}
+    alike = [entry for entry in entries if entry.get('family') == row['family']
+             and latents.get(entry['head']) == latents[row['head']]]
+    return next((entry for entry in entries if entry['head'] == row['head']), alike[0] if alike else None)
 
 
 def _pair(summary, a, b):

@@ -28,7 +28,7 @@ class FilmWork:
         from kiwi_training.bakeoff.film import Film
         from kiwi_training.bakeoff.loaded import environment, policy_of
         work = self.rollouts
-        policy = policy_of(work.checkpoint, work.digest, work.sampling)
+        policy = policy_of(work.checkpoint, work.digest, work.sampling, work.device)
         env = environment(work.task, work.image_size, policy.info)
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)

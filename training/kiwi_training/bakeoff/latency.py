@@ -17,6 +17,7 @@ class RowLatency:
         checkpoint, digest, sampling: which policy.
         image_size: (height, width) of the pictures.
         chunks, warm_up: chunks that count, and those before them.
+        device: torch device.
     """
 
     checkpoint: str = place()
@@ -25,6 +26,7 @@ class RowLatency:
     image_size: tuple = (96, 96)
     chunks: int = 60
     warm_up: int = 3
+    device: str = 'cpu'
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class LatencyWork:
         from kiwi_policy.nodes.chunk_maker import ChunkMaker
 
         from kiwi_training.bakeoff.loaded import load_apart
-        policies = {name: load_apart(row.checkpoint, row.digest, row.sampling) for name, row in self.rows}
+        policies = {name: load_apart(row.checkpoint, row.digest, row.sampling, row.device) for name, row in self.rows}
         makers = {name: ChunkMaker(policy, seed=0) for name, policy in policies.items()}
         observations = {name: observation(policies[name].info, row.image_size) for name, row in self.rows}
         for name, row in self.rows:

@@ -11,23 +11,24 @@ KEPT = 4
 _policies, _environments = OrderedDict(), OrderedDict()
 
 
-def policy_of(checkpoint, digest, sampling):
-    """The loaded policy of a checkpoint on one CPU thread, loaded once per process.
+def policy_of(checkpoint, digest, sampling, device):
+    """The loaded policy of a checkpoint, on one CPU thread, loaded once per process.
 
     Args:
         checkpoint: folder.
         digest: of its weights, which must still be the same.
         sampling: ((name, value), ...) overrides.
+        device: torch device.
 
     Raises:
         ValueError: the checkpoint cannot be loaded, or holds other weights by now.
     """
-    return _kept(_policies, (digest, sampling), lambda: load_apart(checkpoint, digest, sampling))
+    return _kept(_policies, (digest, sampling, device), lambda: load_apart(checkpoint, digest, sampling, device))
 
 
-def load_apart(checkpoint, digest, sampling):
+def load_apart(checkpoint, digest, sampling, device='cpu'):
     """The same, not kept."""
-    policy = load_checkpoint(checkpoint, dict(sampling))
+    policy = load_checkpoint(checkpoint, dict(sampling), device=device)
     if policy.info.digest != digest:
         raise ValueError(f'{checkpoint} has the digest {policy.info.digest} and had {digest} when the bake-off '
                          'began: was it trained on meanwhile? Start the bake-off again')

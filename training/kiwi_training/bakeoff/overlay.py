@@ -17,6 +17,7 @@ class OverlayWork:
         seed: of the start.
         samples: K, number of chunks.
         text: the task's text.
+        device: torch device.
     """
 
     checkpoint: str = place()
@@ -27,6 +28,7 @@ class OverlayWork:
     samples: int = 24
     jpeg: bool = True
     text: str = ''
+    device: str = 'cpu'
 
     def run(self):
         """Arrays `tips` (K, H, 3) and `cube` (3,), world, m."""
@@ -34,7 +36,7 @@ class OverlayWork:
 
         from kiwi_training.bakeoff.loaded import environment, policy_of
         from kiwi_training.wire import through_jpeg
-        policy = policy_of(self.checkpoint, self.digest, self.sampling)
+        policy = policy_of(self.checkpoint, self.digest, self.sampling, self.device)
         env = environment('forced fork', self.image_size, policy.info)
         observation, _ = env.reset(seed=self.seed)
         if hasattr(env, 'complete'):

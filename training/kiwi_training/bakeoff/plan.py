@@ -66,7 +66,7 @@ def latency_rows(config, known):
         found = known.checkpoints.get((head.name, config.seeds(head)[0], False))
         if found is not None:
             rows[row.name] = RowLatency(found.folder, found.digest, sampling_of(row), config.rollouts.image_size,
-                                        config.latency.chunks, config.latency.warm_up)
+                                        config.latency.chunks, config.latency.warm_up, config.latency.device)
     return rows
 
 
@@ -100,7 +100,7 @@ def extras(config, known, films):
     for head, row, found in _rows(config, known, config.overlay.rows if config.overlay else None):
         tasks.append(Task('overlays', slug(row.name), f'{row.name}: chunks at the fork', OverlayWork(
             found.folder, found.digest, sampling_of(row), config.rollouts.image_size, config.rollouts.seed,
-            config.overlay.samples, config.rollouts.jpeg, config.task), 5.0))
+            config.overlay.samples, config.rollouts.jpeg, config.task, config.latency.device), 5.0))
     for head, row, found in _rows(config, known, config.films.rows if config.films else None):
         work = replace(_work(config, known, row, found), seeds=((config.rollouts.seed,) * 2,))
         tasks.append(Task('films', slug(row.name), f'{row.name}: film', FilmWork(
@@ -134,7 +134,7 @@ def _work(config, known, row, found, **changes):
     work = RolloutWork(
         found.folder, found.digest, sampling_of(row), 'fork', MODES['latest'],
         tuple(known.latencies[row.name]['seconds']), 'chunk', (), shared.time_limit, tuple(shared.image_size),
-        shared.image_delay, shared.jpeg, config.task)
+        shared.image_delay, shared.jpeg, config.task, config.latency.device)
     return replace(work, **changes)
 
 
@@ -230,7 +230,7 @@ def _control(config, known):
             work = RolloutWork(
                 found.folder, found.digest, sampling_of(row), 'forced fork', MODES['sync'], (0.0,), 'chunk', (),
                 config.control.horizon * found.period, tuple(config.rollouts.image_size),
-                config.rollouts.image_delay, config.rollouts.jpeg, config.task)
+                config.rollouts.image_delay, config.rollouts.jpeg, config.task, config.latency.device)
             yield _set(config, 'control', row.name, head.name, work, seeds)
 
 

@@ -126,7 +126,12 @@ class Bakeoff:
 
             self._do([side_by_side], self._make_local_pool, keep)
         held = {name: self.store.load(task) for name, task in tasks.items()}
-        return {name: result.record for name, result in held.items() if result is not None}
+        found = {name: result.record for name, result in held.items() if result is not None}
+        sessions = sorted({record['session'] for record in found.values()})
+        if len(sessions) > 1:
+            self._say(f'latencies come from {len(sessions)} sessions ({", ".join(sessions)}) and the machine may have '
+                      f'been slower in one; remove {self.store.folder / LATENCY} to measure all side by side')
+        return found
 
     def _roll_out(self, known):
         wanted = plan.rollout_tasks(plan.rollout_sets(self.config, known))

@@ -146,7 +146,7 @@ class Control:
 
     Attributes:
         dataset: made by `kiwi-demos --task forced-fork`.
-        rows: which rows run it (the first row of each head where empty); their heads are trained for it.
+        rows: which rows run it (all where empty); their heads are trained for it.
         horizon: rows of a chunk.
         steps, minutes: how long to train; as for the head where both are missing.
     """
@@ -179,10 +179,14 @@ class Latent:
 
 @dataclass(frozen=True)
 class Latency:
-    """[latency]: chunks measured per row, all rows in turn, after `warm_up` chunks that do not count."""
+    """[latency]: chunks measured per row, all rows in turn, after `warm_up` chunks that do not count.
+
+    `device` is the torch device of these and of all rollouts.
+    """
 
     chunks: int = 60
     warm_up: int = 3
+    device: str = 'cpu'
 
     def __post_init__(self):
         _at_least(self, 1, 'chunks', 'warm_up')

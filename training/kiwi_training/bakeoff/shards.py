@@ -28,6 +28,7 @@ class RolloutWork:
         seeds: (environment seed, sampling seed) per rollout.
         time_limit, image_size, image_delay, jpeg: see `RolloutSettings`.
         text: the task's text.
+        device: torch device.
     """
 
     checkpoint: str = place()
@@ -43,6 +44,7 @@ class RolloutWork:
     image_delay: int = 0
     jpeg: bool = True
     text: str = RolloutSettings.task
+    device: str = 'cpu'
 
     @property
     def settings(self):
@@ -55,7 +57,7 @@ class RolloutWork:
         """Run them; `trials_of` reads the result. Seeds whose episode cannot begin are left out and named."""
         from kiwi_training.bakeoff.loaded import UnfitStart, environment, policy_of
         from kiwi_training.bakeoff.watching import CubeTrack, SideWatch
-        policy = policy_of(self.checkpoint, self.digest, self.sampling)
+        policy = policy_of(self.checkpoint, self.digest, self.sampling, self.device)
         settings = self.settings
         check_names(policy.info, settings.executor)
         env = environment(self.task, self.image_size, policy.info)

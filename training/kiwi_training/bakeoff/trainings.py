@@ -82,7 +82,7 @@ def control_rows(config, head):
         return []
     if config.control.rows:
         return [row for row in head.rows if row.name in config.control.rows]
-    return [head.rows[0]]
+    return list(head.rows)
 
 
 def _training(config, head, seed, output, control=False):

@@ -76,7 +76,7 @@ def rollout(rng, side, length=220, miss=False):
     x = start[0] + along * (TARGET[0] + rng.normal(0, 0.006) - start[0])
     bump = (0.095 + rng.normal(0, 0.006)) * side
     y = start[1] * (1 - along) + bump * np.exp(-(((x - 0.40) / 0.06) ** 2)) * (1 - along**6) + rng.normal(0, 0.004)
-    path = np.stack([x, y], axis=1) + np.cumsum(rng.normal(0, 0.0002, (length, 2)), axis=0)
+    path = np.stack([x, y], axis=1) + np.cumsum(rng.normal(0, 0.00004, (length, 2)), axis=0)
     if miss:
         path[int(length * rng.uniform(0.55, 0.75)):] = np.nan
     return path

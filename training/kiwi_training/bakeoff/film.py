@@ -8,7 +8,7 @@ from kiwi_policy.core.features import RATE_HZ
 
 CAMERA = 'overview'
 ENCODERS = ('libx264', 'libopenh264', 'h264')
-QUALITY = {'libx264': {'crf': '27', 'preset': 'slow', 'tune': 'animation'}}
+QUALITY = {'libx264': {'crf': '24', 'preset': 'slow', 'tune': 'animation'}}
 BIT_RATE = 250_000
 """bit/s, for encoders that know no constant quality."""
 

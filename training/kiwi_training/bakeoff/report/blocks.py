@@ -15,6 +15,7 @@ class Table:
         strong: indices of rows that stand out.
         swatches: name of a colour of the palette per row, or ().
         note: a sentence below it.
+        fold: title under which the table is folded away; '' shows it.
     """
 
     columns: tuple
@@ -23,6 +24,7 @@ class Table:
     strong: frozenset = frozenset()
     swatches: tuple = ()
     note: str = ''
+    fold: str = ''
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Figure:
         alt: what it shows, in a few words.
         caption: how to read it.
         draw: `Layout` -> SVG text.
-        panels: list of (caption, callable -> SVG text): the same in pieces, for a page of any width; () for a
+        panels: callable -> list of (caption, SVG text): the same in pieces, for a page of any width; None for a
             figure that is one piece.
     """
 
@@ -42,12 +44,27 @@ class Figure:
     alt: str
     caption: str
     draw: Callable
-    panels: tuple = ()
+    panels: Callable | None = None
+
+
+@dataclass(frozen=True)
+class FilmClip:
+    """A film.
+
+    Attributes:
+        caption: whose it is.
+        content: of the MP4 file.
+        poster: JPEG shown before it plays; b'' where it could not be read.
+    """
+
+    caption: str
+    content: bytes
+    poster: bytes = b''
 
 
 @dataclass(frozen=True)
 class Films:
-    """Films, each (caption, file name, MP4 bytes); shown in the page only."""
+    """`FilmClip`s beside each other; in the page only."""
 
     films: list
 

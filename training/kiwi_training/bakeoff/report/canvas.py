@@ -35,7 +35,7 @@ class Layout:
     narrow: bool
 
 
-WIDE = Layout(8.0, False)
+WIDE = Layout(10.0, False)
 NARROW = Layout(4.0, True)
 
 
@@ -72,12 +72,43 @@ def tidy(svg):
     return svg.strip()
 
 
+def montage(panels, columns, gap=(8.0, 10.0), head=13.0):
+    """SVG of panels in a grid, each under its title.
+
+    Args:
+        panels: list of (title, SVG text of one size), at least one.
+        columns: per row.
+        gap: pt between columns and between rows.
+        head: pt for a title.
+    """
+    width, height = size(panels[0][1])
+    parts = []
+    for index, (title, svg) in enumerate(panels):
+        x, y = index % columns * (width + gap[0]), index // columns * (height + head + gap[1])
+        type_size = min(8.5, 8.5 * 24 / max(len(title), 1))
+        parts.append(f'<text x="{x + 1:.1f}" y="{y + 8.5:.1f}" style="font-size: {type_size:.1f}px; font-weight: 600; '
+                     f'font-family: {FONT_MARK}; fill: {LIGHT["ink"]}">{escape(title)}</text>')
+        inner = svg[svg.index('>') + 1:svg.rindex('</svg>')]
+        inner = re.sub(r'<[^>]+>', lambda tag, index=index: _prefixed(tag.group(), f'p{index}'), inner)
+        parts.append(f'<g transform="translate({x:.1f} {y + head:.1f})">{inner}</g>')
+    rows, used = -(-len(panels) // columns), min(columns, len(panels))
+    across, down = used * (width + gap[0]) - gap[0], rows * (height + head + gap[1]) - gap[1]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="0 0 {across:.1f} {down:.1f}">\n' + '\n'.join(parts) + '\n</svg>')
+
+
+def size(svg):
+    """(width, height) in pt of SVG text."""
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    return float(found[1]), float(found[2])
+
+
 def standalone(svg, title):
     """The SVG as a file of its own, on light paper."""
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    width, height = size(svg)
     head = f'<title>{escape(title)}</title>\n<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
     svg = svg.replace(FONT_MARK, FONT)
-    svg = re.sub(r'<svg', f'<svg width="{size[1]}pt" height="{size[2]}pt"', svg, count=1)
+    svg = re.sub(r'<svg', f'<svg width="{width:g}pt" height="{height:g}pt"', svg, count=1)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + re.sub(r'(<svg[^>]*>)', lambda m: m[1] + '\n' + head, svg,
                                                               count=1) + '\n'
 
@@ -96,6 +127,7 @@ def escape(text):
 
 
 def _tidy_tag(tag):
+    tag = re.sub(r'font-family: [^;"]*', f'font-family: {FONT_MARK}', tag)
     tag = re.sub(r'(font: [^;"]*?px) [^;"]*', rf'\1 {FONT_MARK}', tag)
     return re.sub(r'\b(d|x|y|width|height|points|transform)="([^"]*)"', _rounded, tag)
 
@@ -111,6 +143,10 @@ def _short(figure):
 
 def _inline_tag(tag, prefix):
     tag = re.sub(r'#[0-9a-f]{6}\b', lambda match: f'var(--{NAMES[match[0]]})' if match[0] in NAMES else match[0], tag)
+    return _prefixed(tag, prefix).replace(FONT_MARK, 'var(--font)')
+
+
+def _prefixed(tag, prefix):
     for mark in ('id="', 'url(#', 'href="#'):
         tag = re.sub(rf'(?<![a-z-]){re.escape(mark)}', f'{mark}{prefix}-', tag)
-    return tag.replace(FONT_MARK, 'var(--font)')
+    return tag

@@ -1,8 +1,12 @@
 """The report's sections, in their order, from a `Source`."""
 
+from functools import cache
+
 from kiwi_training.bakeoff.report import findings, provenance
-from kiwi_training.bakeoff.report.blocks import Absent, Figure, Films, Points, Section, Table
+from kiwi_training.bakeoff.report.blocks import Absent, Figure, FilmClip, Films, Points, Section, Table
+from kiwi_training.bakeoff.report.canvas import montage
 from kiwi_training.bakeoff.report.plots import dots, matrix, requery, success_latency, top_view
+from kiwi_training.bakeoff.report.poster import poster
 from kiwi_training.bakeoff.report.table import detail_table, head_table, name
 from kiwi_training.bakeoff.report.text import (
     count,
@@ -62,7 +66,8 @@ def heads(source):
             ' Left/right and its entropy: rollouts from one fixed start.')
     if any(row['stock'] for row in rows):
         about += " Stock: LeRobot's own policy type."
-    return Section('heads', 'Heads', [], [head_table(source.summary), detail_table(source.summary)], about)
+    return Section('heads', 'Heads', [], [head_table(source.summary), detail_table(source.summary)],
+                   about)
 
 
 def success_against_latency(source):
@@ -108,8 +113,8 @@ def rollouts(source):
     if not panels:
         return Absent('Rollouts from above', 'no paths were recorded.')
     frame = top_view.Frame.around(scene, [path for panel in panels for path, *_ in panel.strokes])
-    caption = ('Path of the cube in every rollout, by the side it passed the post (dark disc) on; failures are dark and '
-               'end in a cross. The robot comes from below, the light disc is the goal.')
+    caption = ('Path of the cube in every rollout, coloured by the side it passed the post (small disc) on; failures have '
+               'no colour and end in a cross. The robot comes from below, the large disc is the goal.')
     return Section('rollouts', 'Rollouts from above', findings.trajectories(
         [(panel.title, top_view.tally(panel)) for panel in panels]),
         [_multiples('rollouts', 'Paths of the cube in all rollouts of each head', caption, panels, frame)])
@@ -125,35 +130,33 @@ def chunks(source):
     frame = top_view.Frame.around(scene, [path for panel in panels for path, *_ in panel.strokes])
     sampled = sorted({len(panel.strokes) for panel in panels})
     caption = (f'{listing(sampled)} chunks per head, all sampled from the same observation: the cube (square) has just '
-               f'been lifted. Lines are where each chunk would lead the fingertips; dark ones run through the post.')
+               f'been lifted. Lines are where each chunk would lead the fingertips; those without colour run into the post.')
     return Section('chunks', title, findings.chunks([(panel.title, top_view.tally(panel)) for panel in panels]),
                    [_multiples('chunks', 'Chunks sampled at the fork, from above', caption, panels, frame)])
 
 
 def films(source):
     """A film per head; the page only."""
-    found = [(name(row), str(row['film']), source.film(row['film'])) for row in source.summary['rows'] if row['film']]
-    found = [film for film in found if film[2]]
-    if not found:
+    found = [(name(row), source.film(row['film'])) for row in source.summary['rows']]
+    clips = [FilmClip(caption, content, poster(content)) for caption, content in found if content]
+    if not clips:
         return Absent('Films', 'none were taken.')
-    return Section('films', 'Films', [], [Films(found)], 'One rollout of each head; of those filmed from the same start '
-                   'the differences are the heads\'.')
+    return Section('films', 'Films', [], [Films(clips)], 'One rollout of each head.')
 
 
 def executors(source):
     """Executor modes against heads."""
     entries, title = source.summary['executors'], 'Executor modes'
-    entries = [entry for entry in entries if entry['head'] and entry['executor']]
     if not entries:
         return Absent(title, 'every rollout ran in one mode.')
     table = Table(
         ('head', 'executor', 'success', '95 % interval', 'smoothness', 'seam ratio', 'underruns', 'starved', 'left/right'),
-        [[str(e['head']), str(e['executor']), f'{tally(e)}', interval(e), degrees(e['smoothness']),
+        [[e['head'], e['executor'], tally(e), interval(e), degrees(e['smoothness']),
           number(e['seam_ratio']), count(e['underruns']), number(e['starved_seconds'], '.1f', 's'),
-          sides(e['left_share'])] for e in entries], left=('executor',))
+          sides(e['left_share'])] for e in entries], left=('executor',), fold='All figures')
     figure = Figure('executors', 'Success and smoothness of each head in each executor mode',
                     'Bold: the best mode of each head. Seams: motion at takeovers over motion inside chunks, 95th '
-                    'percentiles; 1 is no seam.', lambda layout: matrix.draw(entries, layout))
+                    'percentiles; 1 is seamless.', lambda layout: matrix.draw(entries, layout))
     return Section('executors', title, findings.executors(entries), [figure, table], _trials(entries))
 
 
@@ -164,9 +167,10 @@ def asked_again(source):
     if not entries:
         return Absent(title, 'the interval between chunks was not varied.')
     table = Table(
-        ('head', 'actions between requests', 'success', '95 % interval', 'smoothness', 'mode switches'),
-        [[str(e['head']), count(e['interval_actions']), tally(e), interval(e), degrees(e['smoothness']),
-          number(e['mode_switches'], '.2f')] for e in entries])
+        ('head', 'actions between requests', 'achieved', 'success', '95 % interval', 'smoothness', 'mode switches'),
+        [[e['head'], count(e['interval_actions']), number(e['achieved_actions'], '.1f'), tally(e), interval(e),
+          degrees(e['smoothness']), number(e['mode_switches'], '.2f')] for e in entries],
+        note='Achieved: what latency left of it.' if findings.measured(entries, 'achieved_actions') else '')
     figure = Figure('requery', 'Success, smoothness and mode switches over the interval between requests',
                     'A mode switch is a new chunk that heads for the other side of the post.',
                     lambda layout: requery.draw(entries, source.summary['rows'], layout))
@@ -180,7 +184,7 @@ def noise(source):
         return Absent(title, 'noise was fresh for every chunk.')
     table = Table(
         ('head', 'noise', 'success', '95 % interval', 'smoothness', 'mode switches'),
-        [[str(e['head']), {'chunk': 'fresh per chunk', 'episode': 'kept for the episode'}.get(e['noise'], str(e['noise'])),
+        [[e['head'], {'chunk': 'fresh per chunk', 'episode': 'kept for the episode'}.get(e['noise'], e['noise']),
           tally(e), interval(e), degrees(e['smoothness']), number(e['mode_switches'], '.2f')] for e in entries],
         left=('noise',))
     return Section('noise', title, findings.noise(entries), [table], _trials(entries))
@@ -189,7 +193,6 @@ def noise(source):
 def forced_fork(source):
     """The control that must fail."""
     entries, title = source.summary['control'], 'Forced fork'
-    entries = [entry for entry in entries if entry['head']]
     if not entries:
         return Absent(title, 'the control task was not run.')
     rows = source.summary['rows']
@@ -205,7 +208,7 @@ def forced_fork(source):
                                  'As above: path of the cube in every rollout.', panels, frame))
     blocks.append(Table(
         ('head', 'success', '95 % interval', 'post hits', 'smoothness', 'left/right', 'side entropy', 'training'),
-        [[str(e['head']), tally(e), interval(e), count(e['post_hits']), degrees(e['smoothness']), sides(e['left_share']),
+        [[e['head'], tally(e), interval(e), count(e['post_hits']), degrees(e['smoothness']), sides(e['left_share']),
           number(e['side_entropy'], '.2f', 'bit'), number(e['train_minutes'], '.0f', 'min')] for e in entries]))
     return Section('forced-fork', title, findings.control(entries), blocks,
                    'A control: the side is decided open loop inside one chunk and nothing breaks the tie, so a head that '
@@ -219,7 +222,7 @@ def latent(source):
         return Absent('Latent collapse', 'no head with a latent was inspected.')
     table = Table(
         ('head', 'task', 'KL weight', 'KL', 'active dimensions', 'error, posterior', 'error, z = 0', 'error, z sampled'),
-        [[str(e['head'] or ''), str(e['task'] or ''), number(e['kl_weight'], 'g'), number(e['kl_nats'], '.3g', 'nats'),
+        [[e['head'], str(e['task'] or ''), number(e['kl_weight'], 'g'), number(e['kl_nats'], '.3g', 'nats'),
           f'{count(e["active_dims"])} of {count(e["latent_dim"])}', number(e['error_posterior'], '.4g'),
           number(e['error_zero'], '.4g'), number(e['error_sample'], '.4g')] for e in entries], left=('task',))
     return Section('latent', 'Latent collapse', findings.latent(entries), [table],
@@ -229,13 +232,13 @@ def latent(source):
 
 def paired(source):
     """McNemar's test per pair."""
-    entries = [entry for entry in source.summary['pairs'] if entry['a'] and entry['b']]
+    entries = source.summary['pairs']
     if not entries:
         return Absent('Paired tests', 'no two heads were compared on the same starts.')
     held = findings.holm([entry['p_value'] if known(entry['p_value']) else 1.0 for entry in entries])
     table = Table(
         ('a', 'b', 'starts', 'both succeed', 'only a', 'only b', 'neither', 'p', "after Holm's correction"),
-        [[str(e['a']), str(e['b']), count(e['trials']), count(e['both']), count(e['only_a']), count(e['only_b']),
+        [[e['a'], e['b'], count(e['trials']), count(e['both']), count(e['only_a']), count(e['only_b']),
           count(e['neither']), p_value(e['p_value']), 'differ' if differ else 'not told apart']
          for e, differ in zip(entries, held)], left=('b', "after Holm's correction"))
     return Section('pairs', 'Paired tests', findings.pairs(entries), [table],
@@ -247,15 +250,16 @@ def _panels(source, entries, key, arrays, make):
     for entry in entries:
         trace = source.trace(entry[key], *arrays)
         if trace is not None and len(trace[arrays[0]]):
-            panels.append(make(str(entry['head']), trace))
+            panels.append(make(entry['head'], trace))
     return panels
 
 
 def _multiples(key, alt, caption, panels, frame):
-    return Figure(
-        key, alt, caption,
-        lambda layout: top_view.draw(panels, frame, min(len(panels), 2 if layout.narrow else 4)),
-        tuple((panel.title, lambda panel=panel: top_view.draw([panel], frame, 1, titles=False)) for panel in panels))
+    @cache
+    def drawn():
+        return [(panel.title, top_view.draw(panel, frame)) for panel in panels]
+
+    return Figure(key, alt, caption, lambda layout: montage(drawn(), 2 if layout.narrow else 5), drawn)
 
 
 def _hits(entry):

@@ -1,8 +1,8 @@
 """What the figures say, one sentence each, computed from the data."""
 
 from kiwi_training.bakeoff.report.text import (
+    count,
     degrees,
-    evaluations,
     interval,
     known,
     listing,
@@ -113,24 +113,19 @@ def trajectories(tallies):
 
 def chunks(tallies):
     """How chunks sampled from one observation divide; as `trajectories`."""
-    said = []
-    for head, (left, right, hit, none) in tallies:
-        parts = [f'{left} left', f'{right} right'] + ([f'{hit} through the post'] if hit else [])
-        parts += [f'{none} end before it'] if none else []
-        said.append((left * right > 0, f'{head}: {", ".join(parts)}'))
-    forked = [head for (both, _), (head, _) in zip(said, tallies) if both]
+    forked = [head for head, (left, right, *_) in tallies if left * right]
     through = [head for head, counts in tallies if counts[2]]
     lead = [f'Sampled again and again from the same observation, the chunks of {listing(forked)} go to both sides.'
             if forked else 'No head\'s chunks go to both sides from this observation.']
     if through:
-        lead.append(f'Chunks of {listing(through)} run through the post.')
+        lead.append(f'Chunks of {listing(through)} run into the post.')
     return lead
 
 
 def executors(entries):
     """The mode that succeeds most and the one that is smoothest, over the heads."""
     said = []
-    success, jerk = ({mode: _mean(entries, mode, field) for mode in dict.fromkeys(str(e['executor']) for e in entries)}
+    success, jerk = ({mode: _mean(entries, mode, field) for mode in dict.fromkeys(e['executor'] for e in entries)}
                      for field in ('success', 'smoothness'))
     success, jerk = ({mode: value for mode, value in of.items() if value is not None} for of in (success, jerk))
     if success:
@@ -147,8 +142,8 @@ def executors(entries):
 def requery(entries):
     """Per head, asking at every action against asking at every chunk."""
     said = []
-    for head in dict.fromkeys(str(entry['head']) for entry in entries):
-        line = sorted((entry for entry in measured(entries, 'interval_actions') if str(entry['head']) == head),
+    for head in dict.fromkeys(entry['head'] for entry in entries):
+        line = sorted((entry for entry in measured(entries, 'interval_actions') if entry['head'] == head),
                       key=lambda entry: entry['interval_actions'])
         if len(line) < 2:
             continue
@@ -166,8 +161,8 @@ def requery(entries):
 def noise(entries):
     """Per head, what keeping the noise for an episode changes."""
     said = []
-    for head in dict.fromkeys(str(entry['head']) for entry in entries):
-        of = {str(entry['noise']): entry for entry in entries if str(entry['head']) == head}
+    for head in dict.fromkeys(entry['head'] for entry in entries):
+        of = {entry['noise']: entry for entry in entries if entry['head'] == head}
         if not {'chunk', 'episode'} <= set(of):
             continue
         kept, fresh = of['episode'], of['chunk']
@@ -181,17 +176,25 @@ def noise(entries):
 
 
 def control(entries):
-    """Who drives into the post where nothing breaks the tie."""
+    """Who drives into the post where nothing breaks the tie, who holds up, who is in between."""
     best, peers = within_noise(entries)
     if best is None:
         return []
-    fallen = [entry for entry in entries if entry not in peers and known(entry['success'])]
+    collapsed = [entry for entry in measured(entries, 'post_hits', 'trials', 'success')
+                 if entry['post_hits'] > entry['trials'] / 2]
     said = []
-    if fallen:
-        said.append('Collapsed: ' + listing(f'{entry["head"]} ({tally(entry)}{_hits(entry)})' for entry in fallen) + '.')
+    if collapsed:
+        said.append(f'{listing(entry["head"] for entry in collapsed)} '
+                    f'{"drives" if len(collapsed) == 1 else "drive"} into the post in most rollouts: success '
+                    + listing(tally(entry) for entry in collapsed) + '.')
     else:
-        said.append('No head falls behind the best one beyond noise: the forced fork did not tell the heads apart.')
-    said.append('Held up: ' + listing(f'{entry["head"]} ({tally(entry)}{_hits(entry)})' for entry in peers) + '.')
+        said.append('No head drives into the post in most rollouts: the control did not fail as it must.')
+    others = [entry for entry in peers if entry is not best]
+    said.append(f'{best["head"]} succeeds most often ({tally(best)})'
+                + (f'; not told apart from it: {_tallies(others)}.' if others else '.'))
+    between = [entry for entry in measured(entries, 'success') if entry not in peers and entry not in collapsed]
+    if between:
+        said.append(f'Below it beyond noise: {_tallies(between)}.')
     return said
 
 
@@ -199,7 +202,7 @@ def latent(entries):
     """Whether the latent carries anything."""
     said = []
     for entry in measured(entries, 'kl_nats'):
-        text = f'{entry["head"] or "cvae"}'
+        text = entry['head']
         if entry['task']:
             text += f' on the {entry["task"]} task'
         text += f': KL {number(entry["kl_nats"], ".3g")} nats'
@@ -237,20 +240,14 @@ def holm(p_values, level=SIGNIFICANT):
 
 def _pair(entry):
     better, worse = ('a', 'b') if (entry['only_a'] or 0) >= (entry['only_b'] or 0) else ('b', 'a')
-    return (f'{entry[better]} succeeds where {entry[worse]} fails from {entry[f"only_{better}"]} starts, the reverse '
-            f'from {entry[f"only_{worse}"]} (p {p_value(entry["p_value"])})')
+    return (f'{entry[better]} succeeds where {entry[worse]} fails from {count(entry[f"only_{better}"])} starts, the '
+            f'reverse from {count(entry[f"only_{worse}"])} (p {p_value(entry["p_value"])})')
 
 
-def _hits(entry):
-    return f', {plural(int(entry["post_hits"]), "post hit")}' if known(entry['post_hits']) and entry['post_hits'] else ''
+def _tallies(entries):
+    return listing(f'{entry["head"]} ({tally(entry)})' for entry in entries)
 
 
 def _mean(entries, mode, field):
-    values = [entry[field] for entry in measured(entries, field) if str(entry['executor']) == mode]
+    values = [entry[field] for entry in measured(entries, field) if entry['executor'] == mode]
     return sum(values) / len(values) if values else None
-
-
-def evaluations_of(rows):
-    """Counted evaluations per chunk in a sentence, '' where none were counted."""
-    rows = measured(rows, 'evals_per_chunk')
-    return listing(f'{row["head"]} {evaluations(row["evals_per_chunk"])}' for row in rows) if rows else ''

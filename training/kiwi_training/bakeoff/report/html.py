@@ -34,7 +34,7 @@ def pictures(figure, drawn):
 
     if figure.panels:
         return [{'kind': 'panel', 'caption': caption,
-                 'svg': Markup(inline(draw(), f'{figure.alt}: {caption}', f'{figure.name}-{index}'))}
-                for index, (caption, draw) in enumerate(figure.panels)]
+                 'svg': Markup(inline(svg, f'{figure.alt}: {caption}', f'{figure.name}-{index}'))}
+                for index, (caption, svg) in enumerate(figure.panels())]
     return [{'kind': kind, 'caption': '', 'svg': Markup(inline(svg, figure.alt, f'{figure.name}-{kind}'))}
             for kind, svg in (('wide', drawn.get(figure.name) or figure.draw(WIDE)), ('narrow', figure.draw(NARROW)))]

@@ -48,7 +48,7 @@ def page(title, introduction, sections, absent):
 
 def _block(block):
     if isinstance(block, Table):
-        return table(block)
+        return _folded(block.fold, table(block)) if block.fold else table(block)
     if isinstance(block, Figure):
         return f'![{escape(block.alt)}]({block.name}.svg)\n\n{escape(block.caption)}\n'
     if isinstance(block, Points):
@@ -56,11 +56,14 @@ def _block(block):
                          for index, item in enumerate(block.items, 1)) + '\n'
     if isinstance(block, Code):
         fence = '`' * max(3, 1 + max((len(run) for run in re.findall('`+', block.text)), default=0))
-        return (f'<details><summary>{escape(block.title)}</summary>\n\n{fence}\n{block.text}\n{fence}\n\n'
-                f'</details>\n')
+        return _folded(block.title, f'{fence}\n{block.text}\n{fence}\n')
     if isinstance(block, Films):
         return ''
     raise TypeError(f'no Markdown for {type(block).__name__}')
+
+
+def _folded(title, text):
+    return f'<details><summary>{escape(title)}</summary>\n\n{text}\n</details>\n'
 
 
 def _line(cells):

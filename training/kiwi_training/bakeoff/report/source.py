@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from kiwi_training.bakeoff.report.sides import is_multimodal, least_share
+from kiwi_training.bakeoff.report.text import NONE
 
-LISTS = ('rows', 'executors', 'requery', 'noise', 'control', 'latent', 'pairs')
+LABELS = {
+    'rows': ('head',), 'executors': ('head', 'executor'), 'requery': ('head',), 'noise': ('head', 'noise'),
+    'control': ('head',), 'latent': ('head',), 'pairs': ('a', 'b'),
+}
+"""The lists of a summary and which fields of their entries are names."""
 
 
 class Entry(dict):
@@ -29,13 +34,14 @@ def normalise(summary):
     if not isinstance(summary, dict):
         raise ValueError(f'a summary must be an object, got {type(summary).__name__}')
     result = Entry(summary)
-    for name in LISTS:
-        entries = summary.get(name) or []
+    for name in LABELS:
+        entries = summary.get(name)
+        entries = [] if entries is None else entries
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ValueError(f'{name} must be a list of objects')
         result[name] = [Entry(entry) for entry in entries]
-    for number, row in enumerate(result['rows'], 1):
-        row['head'] = str(row['head'] or f'head {number}')
+        for entry in result[name]:
+            entry |= {key: str(NONE if entry[key] is None else entry[key]) for key in LABELS[name]}
     for name in ('config', 'versions', 'machine', 'decision', 'scene'):
         value = summary.get(name)
         if value is not None and not isinstance(value, dict):

@@ -44,7 +44,8 @@ def detail_table(summary):
     rows = [[name(row), count(row['trials']), degrees(row['smoothness_successes']), number(row['seam_ratio']),
              number(row['seconds'], '.1f', 's'), count(row['skipped']), count(row['dissents']), failures(row),
              str(row['note'] or '')] for row in summary['rows']]
-    return Table(columns, rows, left=('failures', 'note'), swatches=tuple(family(row) for row in summary['rows']))
+    return Table(columns, rows, left=('failures', 'note'), swatches=tuple(family(row) for row in summary['rows']),
+                 fold='More figures per head')
 
 
 def table_markdown(summary):
@@ -66,17 +67,17 @@ def failures(row):
 def flat_rows(summary):
     """Rows, executors and forced fork of a normalised summary as a list of dicts with exactly KEYS."""
     rows = {row['head']: row for row in summary['rows']}
-    flat = [_flat(row, row, row['executor'] or 'latest', row['task'] or 'fork') for row in summary['rows']]
-    for entries, executor, task in ((summary['executors'], None, 'fork'), (summary['control'], 'latest', 'forced fork')):
-        flat += [_flat(entry, rows.get(entry['head'], entry), executor or entry['executor'], task) for entry in entries]
+    flat = [_flat(row, row, 'fork') for row in summary['rows']]
+    for entries, task in ((summary['executors'], 'fork'), (summary['control'], 'forced fork')):
+        flat += [_flat(entry, rows.get(entry['head'], entry), task) for entry in entries]
     return flat
 
 
-def _flat(entry, row, executor, task):
-    values = {key: entry[key] if entry[key] is not None else None for key in KEYS}
+def _flat(entry, row, task):
+    values = {key: entry[key] for key in KEYS}
     for key in ('evals_per_chunk', 'latency_p50_ms', 'latency_p95_ms'):
         values[key] = entry[key] if known(entry[key]) else row[key]
-    values |= {'executor': executor, 'task': task}
+    values |= {'executor': entry['executor'] or 'latest', 'task': entry['task'] or task}
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in values.items()}
 
 

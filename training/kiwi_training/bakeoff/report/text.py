@@ -85,5 +85,5 @@ def listing(names):
 
 
 def plural(number_of, one, many=None):
-    """A count with its noun."""
-    return f'{number_of} {one if number_of == 1 else many or one + "s"}'
+    """A count, a number or its text, with its noun."""
+    return f'{number_of} {one if str(number_of) == "1" else many or one + "s"}'

@@ -8,7 +8,7 @@ from kiwi_training.bakeoff.report import html, markdown
 from kiwi_training.bakeoff.report.blocks import Figure
 from kiwi_training.bakeoff.report.canvas import WIDE, standalone
 from kiwi_training.bakeoff.report.contents import contents
-from kiwi_training.bakeoff.report.provenance import introduction
+from kiwi_training.bakeoff.report.provenance import introduction, portable
 from kiwi_training.bakeoff.report.source import Source
 from kiwi_training.bakeoff.report.table import flat_rows
 
@@ -37,14 +37,14 @@ def write_report(folder, output=None):
     drawn = _draw(sections)
     _write_plots(output, sections, drawn)
     head = (str(source.summary['title'] or TITLE), [introduction(source.summary)])
-    _write(output / 'report.md', markdown.page(*head, sections, absent))
+    _write(output / 'report.md', markdown.page(*head, *_without_films(sections, absent)))
     page = output / 'index.html'
     _write(page, html.page(*head, sections, absent, drawn))
     return page
 
 
 def write_docs(folder, docs):
-    """Write the small version for a repository: bakeoff/README.md, the plots and table.json, no films.
+    """Write the small version for a repository: bakeoff/README.md, the plots and table.json, no films and no paths.
 
     Args:
         folder: of a bake-off, with summary.json.
@@ -57,15 +57,20 @@ def write_docs(folder, docs):
         FileNotFoundError, ValueError: there is no usable summary.json.
     """
     source = Source(folder)
+    for name in ('config', 'datasets'):
+        source.summary[name] = portable(source.summary[name])
     output = Path(docs) / 'bakeoff'
-    sections, absent = contents(source)
-    sections = [section for section in sections if section.key != 'films']
-    absent = [part for part in absent if part.title != 'Films']
+    sections, absent = _without_films(*contents(source))
     _write_plots(output, sections, _draw(sections))
     _write(output / 'README.md', markdown.page(
         str(source.summary['title'] or TITLE), [introduction(source.summary)], sections, absent))
     _write(output / 'table.json', json.dumps(flat_rows(source.summary), indent=1, allow_nan=False) + '\n')
     return output
+
+
+def _without_films(sections, absent):
+    return ([section for section in sections if section.key != 'films'],
+            [part for part in absent if part.title != 'Films'])
 
 
 def _figures(sections):

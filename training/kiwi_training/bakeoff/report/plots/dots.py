@@ -3,7 +3,7 @@
 from kiwi_training.bakeoff.report.canvas import sketch
 from kiwi_training.bakeoff.report.palette import LIGHT, colour
 from kiwi_training.bakeoff.report.plots.success_latency import log_axis, marker
-from kiwi_training.bakeoff.report.text import degrees, evaluations, known, milliseconds, percent
+from kiwi_training.bakeoff.report.text import degrees, evaluations, known, milliseconds, percent, plural
 
 LINE = 0.29
 """Inches per head."""
@@ -23,7 +23,8 @@ def smoothness(rows, layout):
             axes.plot(row['smoothness'], y, marker='s' if row['stock'] else 'o', ms=6.5, color=colour(row))
             beside(axes, _right_end(row), y, degrees(row['smoothness']))
         axes.set_xlim(0, 1.22 * max(_right_end(row) for row in rows) or 1)
-        axes.set_xlabel('smoothness: mean |Δ²a| of the arm joints (deg), less is smoother')
+        axes.set_xlabel('mean |Δ²a| (deg), less is smoother' if layout.narrow
+                        else 'smoothness: mean |Δ²a| of the arm joints (deg), less is smoother')
 
     return sketch(layout.width, 0.75 + LINE * len(rows), paint)
 
@@ -42,12 +43,14 @@ def latency(rows, layout):
             axes.plot([p50, p95], [y, y], color=colour(row), lw=2.4, alpha=0.45, solid_capstyle='butt')
             axes.plot(p95, y, '|', ms=9, mew=1.8, color=colour(row))
             axes.plot(p50, y, marker='s' if row['stock'] else 'o', ms=6.5, color=colour(row))
-            cost = '' if not known(row['evals_per_chunk']) else f' · {evaluations(row["evals_per_chunk"])} evals'
+            counted = known(row['evals_per_chunk']) and not layout.narrow
+            cost = f' · {plural(evaluations(row["evals_per_chunk"]), "evaluation")}' if counted else ''
             beside(axes, p95, y, f'{milliseconds(p50).removesuffix(" ms")} / {milliseconds(row["latency_p95_ms"])}{cost}')
-        log_axis(axes.xaxis, ends)
+        log_axis(axes.xaxis, ends, sparse=layout.narrow)
         low, high = axes.get_xlim()
-        axes.set_xlim(low, high * (high / low) ** (0.75 if layout.narrow else 0.25))
-        axes.set_xlabel('latency per chunk, p50 and p95 (ms, log scale)')
+        axes.set_xlim(low, high * (high / low) ** (0.6 if layout.narrow else 0.25))
+        axes.set_xlabel('p50 and p95 (ms, log scale)' if layout.narrow
+                        else 'latency per chunk, p50 and p95 (ms, log scale)')
 
     return sketch(layout.width, 0.75 + LINE * len(rows), paint)
 
@@ -72,7 +75,7 @@ def success(entries, rows, layout, note=None):
             axes.plot([low, high], [y, y], color=colour(row), lw=2.4, alpha=0.45, solid_capstyle='butt')
             axes.plot(value, y, **marker(row) | {'ms': 6.5})
             beside(axes, max(high, value), y, percent(entry['success']) + (note(entry) if note else ''))
-        axes.set_xlim(-2, 190 if layout.narrow and note else 150 if note else 118)
+        axes.set_xlim(-2, 190 if layout.narrow and note else 135 if note else 112)
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel('success (%), 95 % interval', x=0.0, ha='left')
 

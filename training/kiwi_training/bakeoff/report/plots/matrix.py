@@ -11,10 +11,10 @@ CELL = 0.42
 
 def grid(entries):
     """(heads, modes, {(head, mode): entry}) in the order of appearance, modes in their usual order."""
-    heads = list(dict.fromkeys(str(entry['head']) for entry in entries))
-    found = dict.fromkeys(str(entry['executor']) for entry in entries)
+    heads = list(dict.fromkeys(entry['head'] for entry in entries))
+    found = dict.fromkeys(entry['executor'] for entry in entries)
     modes = [mode for mode in MODES if mode in found] + [mode for mode in found if mode not in MODES]
-    return heads, modes, {(str(entry['head']), str(entry['executor'])): entry for entry in entries}
+    return heads, modes, {(entry['head'], entry['executor']): entry for entry in entries}
 
 
 def draw(entries, layout):

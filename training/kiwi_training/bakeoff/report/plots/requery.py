@@ -15,7 +15,7 @@ MEASURES = (
 def draw(entries, rows, layout):
     """SVG of three panels over a common axis, one line per head."""
     entries = [entry for entry in entries if known(entry['interval_actions']) and entry['interval_actions'] > 0]
-    heads = list(dict.fromkeys(str(entry['head']) for entry in entries))
+    heads = list(dict.fromkeys(entry['head'] for entry in entries))
     intervals = sorted({entry['interval_actions'] for entry in entries})
     known_rows = {row['head']: row for row in rows}
     shape = (3, 1) if layout.narrow else (1, 3)
@@ -24,7 +24,7 @@ def draw(entries, rows, layout):
         for axes, (field, title, scale) in zip(figure.subplots(*shape).flat, MEASURES):
             ends = []
             for head in heads:
-                line = sorted((entry for entry in entries if str(entry['head']) == head and known(entry[field])),
+                line = sorted((entry for entry in entries if entry['head'] == head and known(entry[field])),
                               key=lambda entry: entry['interval_actions'])
                 if not line:
                     continue
@@ -45,7 +45,7 @@ def draw(entries, rows, layout):
             axes.set_xlabel('actions between requests')
             _name_lines(axes, ends)
 
-    return sketch(layout.width, 2.1 * shape[0] if layout.narrow else 2.7, paint)
+    return sketch(layout.width, 2.1 * shape[0] if layout.narrow else 3.0, paint)
 
 
 def _paint_intervals(axes, line, shade):

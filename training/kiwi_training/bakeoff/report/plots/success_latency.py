@@ -26,7 +26,8 @@ def draw(rows, layout, chosen=None):
             axes.plot([x, x], [low, high], color=colour(row), lw=1.4, alpha=0.55, solid_capstyle='butt')
             axes.plot(x, y, **marker(row))
             labels.append(Label(x, y, low, high, row['head'], colour(row), row['head'] == chosen))
-        log_axis(axes.xaxis, [row['latency_p50_ms'] for row in rows])
+        latencies = [row['latency_p50_ms'] for row in rows]
+        log_axis(axes.xaxis, latencies, sparse=layout.narrow and max(latencies) > 30 * min(latencies))
         bottom = min(label.low for label in labels)
         axes.set_ylim(max(min(bottom - 4, 90), -3), 101.5)
         axes.set_xlabel('latency per chunk, p50 (ms, log scale)')
@@ -61,13 +62,13 @@ def key(figure, rows, layout):
                   handletextpad=0.2, columnspacing=1.4, borderaxespad=0.2)
 
 
-def log_axis(axis, values):
-    """Make an axis logarithmic with round ticks over `values` and some room."""
+def log_axis(axis, values, sparse=False):
+    """Make an axis logarithmic with round ticks over `values` and some room; `sparse` has powers of ten only."""
     low, high = min(values) / 1.6, max(values) * 1.9
     axes = axis.axes
     name = axis.axis_name
     getattr(axes, f'set_{name}scale')('log')
     getattr(axes, f'set_{name}lim')(low, high)
-    ticks = [tick for tick in TICKS if low <= tick <= high]
+    ticks = [tick for tick in TICKS if low <= tick <= high and not (sparse and f'{tick:e}'[0] != '1')]
     axis.set_ticks(ticks, labels=[f'{tick:g}' for tick in ticks])
     axis.set_ticks([], minor=True)

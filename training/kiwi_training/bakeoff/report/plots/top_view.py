@@ -57,11 +57,15 @@ class Panel:
         title: the head's name.
         strokes: list of (path (S, 2) simplified, side -1 | 0 | 1, failed bool).
         start: (2,) where the strokes begin, marked; None for no mark.
+        fault: what failed strokes did.
+        crosses: whether failed strokes end in a cross.
     """
 
     title: str
     strokes: list
     start: tuple | None = None
+    fault: str = 'failed'
+    crosses: bool = True
 
 
 def rollouts_panel(title, trace):
@@ -78,35 +82,22 @@ def chunks_panel(title, trace, scene):
         side = side_of_path(tips, post, radius)
         ran_into = side == 0 and bool((tips[:, 0] >= post[0]).any())
         strokes.append((simplify(tips, TOLERANCE), side, ran_into))
-    return Panel(title, strokes, tuple(trace['cube'][:2]))
+    return Panel(title, strokes, tuple(trace['cube'][:2]), 'hit the post', crosses=False)
 
 
-def draw(panels, frame, columns, titles=True):
-    """SVG of panels in a grid.
-
-    Args:
-        panels: list of `Panel`.
-        frame: `Frame`.
-        columns: per row.
-        titles: False leaves the names to the page.
-    """
-    rows = math.ceil(len(panels) / columns)
-    height = PANEL * frame.aspect + (0.42 if titles else 0.26)
+def draw(panel, frame):
+    """SVG of one panel, without its title."""
+    foot = 0.24
+    height = PANEL * frame.aspect + foot
 
     def paint(figure):
-        every = figure.subplots(rows, columns, squeeze=False)
-        top = 0.2 if titles else 0.02
-        figure.subplots_adjust(left=0.02 / columns, right=1 - 0.02 / columns, bottom=0.24 / (height * rows),
-                               top=1 - top / (height * rows), wspace=0.06, hspace=0.42 / (PANEL * frame.aspect))
-        for axes in every.flat[len(panels):]:
-            axes.set_visible(False)
-        for axes, panel in zip(every.flat, panels):
-            paint_panel(axes, panel, frame, titles)
+        axes = figure.add_axes((0.005, foot / height, 0.99, 1 - foot / height - 0.005))
+        paint_panel(axes, panel, frame)
 
-    return sketch(PANEL * columns, height * rows, paint, layout=None)
+    return sketch(PANEL, height, paint, layout=None)
 
 
-def paint_panel(axes, panel, frame, titles):
+def paint_panel(axes, panel, frame):
     """Draw one panel into axes: the robot's forward is up, its left is left."""
     low, high, right, left = frame.bounds
     axes.set_xlim(-left, -right)
@@ -119,16 +110,16 @@ def paint_panel(axes, panel, frame, titles):
     _paint_scene(axes, frame.scene)
     fine = 0.9 if len(panel.strokes) < 60 else 0.6
     alpha = min(0.85, max(0.3, 8 / max(len(panel.strokes), 1) ** 0.6))
-    for side, failed, colour in ((1, False, 'left'), (-1, False, 'right'), (0, False, 'quiet'), (None, True, 'ink')):
-        paths = [path for path, of, bad in panel.strokes if bad == failed and side in (of, None)]
-        _paint_strokes(axes, paths, LIGHT[colour], fine, 0.75 if failed else alpha)
-        if failed and paths:
-            ends = np.array([path[-1] for path in paths if len(path)]).reshape(-1, 2)
-            axes.plot(-ends[:, 1], ends[:, 0], 'x', ms=4, mew=1, color=LIGHT['ink'])
+    for side, colour in ((1, 'left'), (-1, 'right'), (0, 'quiet')):
+        _paint_strokes(axes, [path for path, of, bad in panel.strokes if not bad and of == side], LIGHT[colour], fine, alpha)
+    failed = [path for path, _, bad in panel.strokes if bad and len(path)]
+    strength = 0.8 if len(failed) < 12 else 0.45
+    _paint_strokes(axes, failed, LIGHT['ink'], fine, strength)
+    if failed and panel.crosses:
+        ends = np.array([path[-1] for path in failed])
+        axes.plot(-ends[:, 1], ends[:, 0], 'x', ms=3.2, mew=0.9, color=LIGHT['ink'], alpha=min(1.0, strength + 0.2))
     if panel.start is not None:
         axes.plot(-panel.start[1], panel.start[0], 's', ms=5, mfc='none', mec=LIGHT['ink'], mew=1)
-    if titles:
-        axes.set_title(panel.title, fontsize=8.5, pad=3)
     _paint_foot(axes, panel, frame)
 
 
@@ -164,11 +155,12 @@ def _paint_foot(axes, panel, frame):
     parts = [(f'{left} left', 'left', 'left'), (f'{right} right', 'right', 'right')]
     for x, (text, colour, align) in zip((0.0, 1.0), parts):
         axes.annotate(text, (x, 0), (0, -4), xycoords='axes fraction', textcoords='offset points', ha=align, va='top',
-                      fontsize=8, color=LIGHT[colour])
+                      fontsize=8.8, color=LIGHT[colour])
     if failed or free:
-        text = f'× {failed} failed' if failed else f'{free} end before'
+        sign = '× ' if panel.crosses else ''
+        text = f'{sign}{failed} {panel.fault}' if failed else f'{free} end before'
         axes.annotate(text, (0.5, 0), (0, -4), xycoords='axes fraction', textcoords='offset points', ha='center',
-                      va='top', fontsize=8, color=LIGHT['ink'])
+                      va='top', fontsize=8.8, color=LIGHT['ink'])
     low, _, right_end, _ = frame.bounds
     start = -right_end - 0.1 - 0.012
     axes.plot([start, start + 0.1], [low + 0.012] * 2, color=LIGHT['quiet'], lw=1, solid_capstyle='butt')

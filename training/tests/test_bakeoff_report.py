@@ -1,0 +1,477 @@
+import copy
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kiwi_policy.nodes.episode_log import EpisodeSummary
+from kiwi_policy.nodes.results import RunResults
+from kiwi_training.bakeoff.report import (
+    findings,
+    markdown,
+    palette,
+    report_rollouts,
+    summary_of_rollouts,
+    table_markdown,
+    write_docs,
+    write_report,
+)
+from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, inline, montage, sketch, standalone
+from kiwi_training.bakeoff.report.contents import contents
+from kiwi_training.bakeoff.report.labels import Label, place_labels, spread
+from kiwi_training.bakeoff.report.sides import clearance, side_of_path
+from kiwi_training.bakeoff.report.simplify import simplify
+from kiwi_training.bakeoff.report.source import Entry, Source, normalise
+from kiwi_training.bakeoff.report.table import KEYS
+from report_fixture import HEADS, make_folder
+
+FEW = tuple(head for head in HEADS if head[0] in ('bc mse', 'cvae z~N', 'diffusion DDPM 100', 'flow 10', 'act'))
+TITLES = ('Decision', 'Heads', 'Success against latency', 'Smoothness', 'Latency', 'Rollouts from above',
+          'Action chunks at the fork', 'Executor modes', "Asking again too early (the lab's gotcha)",
+          'Noise kept or fresh', 'Forced fork', 'Latent collapse', 'Paired tests', 'How it was run')
+NASTY = '<script>alert(1)</script> $x_1$ | `a` & "b"'
+
+
+@pytest.fixture(scope='module')
+def bakeoff(tmp_path_factory):
+    """A folder with a small bake-off and its report."""
+    folder = tmp_path_factory.mktemp('bakeoff')
+    summary = make_folder(folder, FEW, trials=16)
+    (folder / 'films').mkdir()
+    (folder / 'films' / 'flow.mp4').write_bytes(b'no real film')
+    summary['rows'][3]['film'] = 'flow.mp4'
+    summary['config']['dataset'] = '/home/somebody/demos'
+    (folder / 'summary.json').write_text(json.dumps(summary))
+    assert write_report(folder) == folder / 'report' / 'index.html'
+    return folder
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, its ids and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.ids, self.text = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ('src', 'href', 'xlink:href', 'poster', 'srcset', 'data'):
+                self.links.append(value)
+            if name == 'id':
+                self.ids.append(value)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def words_of(summary, tmp_path):
+    """The Markdown of a summary without traces; the plots are not drawn."""
+    (tmp_path / 'summary.json').write_text(json.dumps(summary))
+    sections, absent = contents(Source(tmp_path))
+    return markdown.page('title', [], sections, absent)
+
+
+def bare(**fields):
+    return {'rows': [{'head': 'flow', 'trials': 10, 'successes': 9, 'success': 0.9, **fields}]}
+
+
+def test_the_report_has_every_section_in_both_forms(bakeoff):
+    page = Page((bakeoff / 'report' / 'index.html').read_text())
+    text = (bakeoff / 'report' / 'report.md').read_text()
+    headings = re.findall(r'^## (.*)$', text, re.MULTILINE)
+    assert headings == list(TITLES)
+    assert all(any(title == data.strip() for data in page.text) for title in (*TITLES, 'Films'))
+    assert text.index('Ship flow 10') < text.index('## Heads')
+    for name in re.findall(r'\]\((.*?\.svg)\)', text):
+        assert (bakeoff / 'report' / name).is_file()
+
+
+def test_the_page_needs_nothing_beside_it(bakeoff):
+    content = (bakeoff / 'report' / 'index.html').read_text()
+    page = Page(content)
+    assert all(link.startswith(('#', 'data:')) for link in page.links)
+    assert 'script' not in page.tags and 'link' not in page.tags and 'img' not in page.tags
+    assert not re.search(r'@import|url\((?!#)', content)
+    assert len(set(page.ids)) == len(page.ids)
+    inner = {link[1:] for link in page.links if link.startswith('#')} | set(re.findall(r'url\(#(.*?)\)', content))
+    assert inner <= set(page.ids)
+    assert 'data:video/mp4;base64,' in content and 'prefers-color-scheme: dark' in content
+
+
+def test_colours_of_the_page_follow_its_mode(bakeoff):
+    content = (bakeoff / 'report' / 'index.html').read_text()
+    drawings = ''.join(re.findall(r'<svg.*?</svg>', content, re.DOTALL))
+    assert 'var(--flow)' in drawings and 'var(--left)' in drawings
+    assert not set(re.findall(r'#[0-9a-f]{6}\b', drawings)) & set(palette.LIGHT.values())
+
+
+def test_plots_are_well_formed_files_that_show_every_head(bakeoff):
+    plots = sorted((bakeoff / 'report').glob('*.svg'))
+    assert len(plots) == 9
+    for plot in plots:
+        root = ElementTree.fromstring(plot.read_text())
+        assert root.tag.endswith('svg') and 'width' in root.attrib
+    for name in ('success-latency', 'smoothness', 'latency', 'rollouts', 'chunks', 'executors'):
+        text = (bakeoff / 'report' / f'{name}.svg').read_text()
+        assert all(f'>{head[0]}</text>' in text for head in FEW), name
+
+
+def test_a_small_version_for_a_repository(bakeoff, tmp_path):
+    folder = write_docs(bakeoff, tmp_path)
+    assert folder == tmp_path / 'bakeoff'
+    assert {path.suffix for path in folder.iterdir()} == {'.md', '.svg', '.json'}
+    text = (folder / 'README.md').read_text()
+    assert all(f'## {title}' in text for title in TITLES) and 'Films' not in text
+    assert '/home/somebody' not in text and '…/demos' in text
+    table = json.loads((folder / 'table.json').read_text())
+    assert all(tuple(row) == KEYS for row in table)
+    assert len(table) == len(FEW) + 4 * len(FEW) + 4
+    first = {(row['head'], row['executor'], row['task']): row for row in table}['flow 10', 'latest', 'forced fork']
+    assert first['latency_p50_ms'] == 66.5 and first['evals_per_chunk'] == 10
+
+
+def test_plots_of_an_earlier_report_do_not_stay(bakeoff, tmp_path):
+    (tmp_path / 'bakeoff').mkdir()
+    (tmp_path / 'bakeoff' / 'requery.svg').write_text('old')
+    (tmp_path / 'bakeoff' / 'photo.svg').write_text('of somebody else')
+    (tmp_path / 'summary.json').write_text(json.dumps(bare()))
+    write_docs(tmp_path, tmp_path)
+    assert {path.name for path in (tmp_path / 'bakeoff').glob('*.svg')} == {'photo.svg'}
+
+
+def test_200_rollouts_of_a_head_are_drawn_in_less_than_100_kilobytes(tmp_path):
+    make_folder(tmp_path, HEADS[8:9], trials=200)
+    figure = next(section for section in contents(Source(tmp_path))[0] if section.key == 'rollouts').blocks[0]
+    drawn = standalone(figure.draw(WIDE), 'rollouts')
+    assert len(drawn) < 100_000
+    assert drawn.count('M') > 150, 'every rollout is a stroke'
+
+
+def test_the_table_has_the_labs_columns_first(bakeoff):
+    lines = table_markdown(json.loads((bakeoff / 'summary.json').read_text())).splitlines()
+    assert lines[0].startswith('| head | success | smoothness (jerk) | evals/chunk | latency | 95 % interval |')
+    assert len(lines) == 2 + len(FEW)
+    assert lines[-1].startswith('| act (stock) |')
+    flow = next(line for line in lines if 'flow 10' in line)
+    cells = [cell.strip() for cell in flow.strip('|').split('|')]
+    assert cells[0] == '**flow 10**' and cells[2:5] == ['**0.268 deg**', '**10**', '**66 ms**']
+    assert cells[-2:] == ['**2.25 M**', '**31 min**']
+
+
+def test_what_is_unknown_is_a_dash_in_the_table():
+    line = table_markdown({'rows': [{'head': 'flow', 'latency_p50_ms': None, 'success': float('nan')}]}).splitlines()[2]
+    assert [cell.strip() for cell in line.strip('|').split('|')] == ['flow'] + ['–'] * 11
+
+
+def test_a_report_without_most_fields_says_what_was_not_measured(tmp_path):
+    (tmp_path / 'summary.json').write_text(json.dumps(bare()))
+    write_report(tmp_path, tmp_path / 'out')
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert '90 %' in text
+    missing = text[text.index('## Not measured'):]
+    assert all(title in missing for title in TITLES if title not in ('Heads',))
+    assert not list((tmp_path / 'out').glob('*.svg'))
+    page = Page((tmp_path / 'out' / 'index.html').read_text())
+    assert 'absent' in page.ids and 'svg' not in page.tags
+
+
+@pytest.mark.parametrize('part', ['rows', 'executors', 'requery', 'noise', 'control', 'latent', 'pairs', 'decision',
+                                  'scene', 'config', 'versions', 'machine', 'title', 'created'])
+@pytest.mark.parametrize('value', ['absent', None])
+def test_any_part_may_be_missing(bakeoff, tmp_path, part, value):
+    summary = json.loads((bakeoff / 'summary.json').read_text())
+    summary.pop(part) if value == 'absent' else summary.update({part: value})
+    assert words_of(summary, tmp_path)
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_any_figure_may_be_null(bakeoff, tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    summary = json.loads((bakeoff / 'summary.json').read_text())
+    for part in ('rows', 'executors', 'requery', 'noise', 'control', 'latent', 'pairs'):
+        for entry in summary[part]:
+            for key in rng.choice(sorted(entry), min(6, len(entry)), replace=False):
+                entry[key] = None
+    text = words_of(summary, tmp_path)
+    assert not re.search(r'\bNone\b|\bnan\b', text.split('<details><summary>Configuration')[0])
+
+
+def test_figures_with_gaps_are_drawn(bakeoff, tmp_path):
+    summary = json.loads((bakeoff / 'summary.json').read_text())
+    gaps = ('success_low', 'latency_p95_ms', 'left_share', 'evals_per_chunk', 'per_seed', 'seam_ratio',
+            'mode_switches', 'post_hits')
+    for part in ('rows', 'executors', 'requery', 'control'):
+        for index, entry in enumerate(summary[part]):
+            entry |= dict.fromkeys(gaps)
+            if index % 2:
+                entry |= {'smoothness': None, 'latency_p50_ms': None}
+    summary['scene'] = None
+    for file in (bakeoff / 'traces').iterdir():
+        (tmp_path / 'traces').mkdir(exist_ok=True)
+        (tmp_path / 'traces' / file.name).write_bytes(file.read_bytes())
+    (tmp_path / 'summary.json').write_text(json.dumps(summary))
+    figures = [block for section in contents(Source(tmp_path))[0] for block in section.blocks if hasattr(block, 'draw')]
+    assert len(figures) == 9
+    for figure in figures:
+        ElementTree.fromstring(standalone(figure.draw(NARROW), figure.alt))
+
+
+def test_nothing_in_a_summary_becomes_markup(bakeoff, tmp_path):
+    summary = json.loads((bakeoff / 'summary.json').read_text())
+    summary |= {'title': NASTY, 'created': NASTY, 'versions': {NASTY: NASTY}, 'control': [], 'executors': [],
+                'config': {'fence': '```\n</details><b>bold</b>'}}
+    summary['decision'] |= {'sentence': NASTY, 'rule': [NASTY], 'head': NASTY}
+    summary['rows'] = summary['rows'][:1]
+    summary['rows'][0] |= {'head': NASTY, 'note': NASTY, 'digest': NASTY, 'policy': NASTY, 'failures': {NASTY: 1},
+                           'sampling': {NASTY: NASTY}, 'family': '"><b>'}
+    (tmp_path / 'summary.json').write_text(json.dumps(summary))
+    page = write_report(tmp_path).read_text()
+    assert 'script' not in Page(page).tags and '<b>bold' not in page and NASTY in ''.join(Page(page).text)
+    text = (tmp_path / 'report' / 'report.md').read_text()
+    outside = re.sub(r'^````\n.*?^````$', '', text, flags=re.DOTALL | re.MULTILINE)
+    assert '<script>' not in outside and '<b>' not in outside
+    row = next(line for line in table_markdown(summary).splitlines() if 'script' in line)
+    assert len(re.findall(r'(?<!\\)\|', row)) == 13
+    ElementTree.fromstring((tmp_path / 'report' / 'success-latency.svg').read_text())
+
+
+def test_files_outside_the_folder_are_not_read(bakeoff, tmp_path):
+    (tmp_path / 'secret.mp4').write_bytes(b'secret')
+    folder = tmp_path / 'bakeoff'
+    (folder / 'films').mkdir(parents=True)
+    (folder / 'summary.json').write_text(json.dumps(bare(film='../../secret.mp4', path_key='../../secret')))
+    source = Source(folder)
+    assert source.film('../../secret.mp4') is None and source.film(str(tmp_path / 'secret.mp4')) is None
+    assert source.trace('../../secret', 'xy') is None
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'no summary.json'), ('{', 'no JSON'), ('[]', 'must be an object'), ('{"rows": {}}', 'rows must be a list'),
+    ('{"rows": ["flow"]}', 'rows must be a list'), ('{"decision": "flow"}', 'decision must be an object'),
+])
+def test_what_is_no_summary_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / 'summary.json').write_text(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=message):
+        write_report(tmp_path)
+
+
+def test_traces_are_never_unpickled(tmp_path):
+    (tmp_path / 'traces').mkdir()
+    np.savez(tmp_path / 'traces' / 'flow.npz', xy=np.array([{'a': 1}], dtype=object), side=[1], success=[True])
+    (tmp_path / 'summary.json').write_text(json.dumps(bare(path_key='flow')))
+    with pytest.raises(ValueError, match='[Pp]ickle'):
+        Source(tmp_path).trace('flow', 'xy', 'side', 'success')
+
+
+def entries(*pairs, **fields):
+    return [Entry(head=head, success=share, success_low=share - 0.05, success_high=share + 0.04, **fields)
+            for head, share in pairs]
+
+
+def test_findings_name_the_best_and_the_fastest_within_noise():
+    rows = entries(('slow', 0.95), ('quick', 0.92), ('quickest', 0.5))
+    for row, latency in zip(rows, (600.0, 60.0, 6.0)):
+        row['latency_p50_ms'] = latency
+    said = ' '.join(findings.success_latency(rows))
+    assert 'slow succeeds most often: 95.0 %' in said and 'fastest of them all is quick with 92.0 % at 60 ms' in said
+    rows[1]['success_high'] = 0.89
+    said = ' '.join(findings.success_latency(rows))
+    assert 'quick ' not in said and "No other head's 95 % interval" in said
+
+
+def test_findings_say_whether_the_control_failed_as_it_must():
+    heads = entries(('bc', 0.1), ('flow', 0.95), ('cvae', 0.7))
+    for entry, hits in zip(heads, (88, 2, 20)):
+        entry |= {'trials': 100, 'successes': round(100 * entry['success']), 'post_hits': hits}
+    said = findings.control(heads)
+    assert said[0].startswith('bc drives into the post in most rollouts: success 10/100')
+    assert said[1:] == ['flow succeeds most often (95/100).', 'Below it beyond noise: cvae (70/100).']
+    heads[0]['post_hits'] = 3
+    assert 'did not fail as it must' in findings.control(heads)[0]
+
+
+def test_findings_compare_the_shortest_interval_with_the_longest():
+    line = [Entry(head='flow', interval_actions=n, success=s, smoothness=j, mode_switches=m)
+            for n, s, j, m in ((32, 0.96, 0.28, 0.1), (1, 0.44, 0.64, 3.4), (8, 0.9, 0.3, 0.4))]
+    assert findings.requery(line) == [
+        'flow, asked for a chunk after every 1 action instead of 32: success 44 % instead of 96 %, smoothness 0.640 deg '
+        'instead of 0.280 deg, mode switches per rollout 3.4 instead of 0.1.']
+
+
+def test_holms_correction():
+    assert findings.holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]
+    assert findings.holm([0.04]) == [True] and findings.holm([]) == []
+
+
+def test_multimodal_is_what_the_configuration_asks_for():
+    rows = [{'head': 'a', 'left_share': 0.15}, {'head': 'b', 'left_share': 0.5}, {'head': 'c'}]
+    assert [row['multimodal'] for row in normalise({'rows': copy.deepcopy(rows)})['rows']] == [False, True, None]
+    lenient = normalise({'rows': rows, 'config': {'decision': {'min_side_share': 0.1}}})
+    assert [row['multimodal'] for row in lenient['rows']] == [True, True, None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 60), st.integers(0, 10**6), st.floats(1e-4, 0.2))
+def test_a_simplified_path_stays_within_its_tolerance(length, seed, tolerance):
+    path = np.cumsum(np.random.default_rng(seed).normal(0, 0.05, (length, 2)), axis=0)
+    slim = simplify(path, tolerance)
+    assert len(slim) <= len(path) and (slim[[0, -1]] == path[[0, -1]]).all()
+    assert all(clearance(slim, point) <= tolerance + 1e-9 for point in path)
+
+
+def test_simplifying_keeps_corners_drops_the_rest_and_ends_at_a_gap():
+    line = np.stack([np.linspace(0, 1, 50), np.abs(np.linspace(-1, 1, 50))], axis=1)
+    assert len(simplify(line, 0.02)) <= 4
+    broken = np.array([[0, 0], [1, 0], [np.nan, np.nan], [9, 9]])
+    assert simplify(broken, 0.1).tolist() == [[0, 0], [1, 0]]
+    assert len(simplify(np.full((4, 2), np.nan), 0.1)) == 0
+
+
+def test_the_side_of_a_path():
+    post, radius = (0.4, 0.0), 0.02
+    assert side_of_path([[0.2, 0.0], [0.4, 0.1], [0.5, 0.0]], post, radius) == 1
+    assert side_of_path([[0.2, 0.0], [0.4, -0.1], [0.5, 0.0]], post, radius) == -1
+    assert side_of_path([[0.2, 0.0], [0.6, 0.01]], post, radius) == 0
+    assert side_of_path([[0.2, 0.1], [0.3, 0.1]], post, radius) == 0
+
+
+def test_labels_of_crowded_points_do_not_cover_each_other():
+    from matplotlib.text import Text
+
+    boxes = []
+
+    def paint(figure):
+        axes = figure.subplots()
+        axes.set_xlim(0, 10)
+        axes.set_ylim(0, 10)
+        place_labels(axes, [Label(5 + 0.05 * i, 9 + 0.05 * i, 8.5, 9.5, f'head {i} of some length', '#000000')
+                            for i in range(9)])
+        renderer = figure.canvas.get_renderer()
+        boxes.extend(Text.get_window_extent(text, renderer).padded(-1) for text in axes.texts)
+
+    sketch(8, 4.5, paint)
+    assert len(boxes) == 9
+    assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[index + 1:])
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
+def test_spread_keeps_order_and_distance(positions):
+    moved = spread(positions, 3.0)
+    order = np.argsort(positions, kind='stable')
+    assert (np.diff(moved[order]) >= 3.0 - 0.1).all()
+    assert abs(moved.mean() - np.mean(positions)) < 1e-6
+
+
+def test_coordinates_are_rounded_and_texts_are_not():
+    svg = sketch(3, 2, lambda figure: figure.subplots().set_title('0.12345 & #0072b2'))
+    assert '0.12345 &amp; #0072b2' in svg
+    assert not re.search(r' d="[^"]*\.\d\d', svg)
+    assert '0.12345 &amp; #0072b2' in inline(svg, 'a plot', 'x')
+
+
+def test_panels_side_by_side_keep_their_references():
+    svg = sketch(2, 2, lambda figure: figure.subplots().plot([0, 1], [0, 1], 'x'))
+    both = montage([('<one>', svg), ('two', svg), ('three', svg)], 2)
+    root = ElementTree.fromstring(both)
+    ids = [element.get('id') for element in root.iter() if element.get('id')]
+    assert len(set(ids)) == len(ids) and '&lt;one&gt;' in both
+    assert {name for name in re.findall(r'(?:url\(|href=")#(.*?)[)"]', both)} <= set(ids)
+
+
+def test_colours_can_be_told_from_the_paper():
+    for colours in (palette.LIGHT, palette.DARK):
+        assert len(set(colours.values())) == len(colours)
+        for name in set(colours) - {'paper', 'rule'}:
+            assert contrast(colours[name], colours['paper']) >= 3.0, name
+        assert contrast(colours['ink'], colours['paper']) >= 7.0
+
+
+def contrast(a, b):
+    def luminance(colour):
+        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+class Log:
+    """What `RunResults` asks of an EpisodeLog."""
+
+    def __init__(self, latency):
+        self.latencies, self.evaluations = (latency, 2 * latency), (10, 10)
+
+    def executed(self):
+        return np.linspace(0, 1, 20)[:, None] * np.ones(9), np.arange(20) % 8 == 0
+
+
+def record(folder, outcomes, sim=True, head='kiwi_flow', latency=0.05):
+    """rollouts.json of rollout_node with one episode per outcome; returns its path."""
+    folder.mkdir()
+    results = RunResults(folder, {'started': '2026-01-01T00:00:00+00:00', 'head': head, 'mode': 'latest', 'sim': sim,
+                                  'checkpoint': '/somewhere', 'checkpoint_digest': 'abc', 'task': 'Put it there.',
+                                  'versions': {'torch': '2'}})
+    for index, outcome in enumerate(outcomes):
+        results.add(EpisodeSummary(
+            index, f'e{index}', 1000 + index if sim else 0, outcome == 'success', outcome, 7.0 + index, 0.3,
+            ('left', 'right')[index % 2] if sim else 'none', 20, 10.0, latency, 2 * latency, 0.1, 0.2, 1, 100, 0, 0, 18,
+            200, {}, 1.0, 0.03, 0.01, 0.03, 1.0, 29.0, f'rollout_{index + 1:03d}.mp4'), Log(latency))
+    results.finish()
+    return results.path
+
+
+def test_recorded_rollouts_give_the_same_rows(tmp_path):
+    path = record(tmp_path / 'flow', ['timeout', 'success', 'success', 'cube fell'], latency=0.05)
+    row = summary_of_rollouts({'my flow': path})['rows'][0]
+    assert row['head'] == 'my flow' and row['policy'] == 'kiwi_flow' and row['stock'] is False
+    assert (row['trials'], row['successes'], row['success']) == (4, 2, 0.5)
+    assert row['success_low'] == pytest.approx(0.150, abs=1e-3) and row['failures'] == {'timeout': 1, 'cube fell': 1}
+    assert row['latency_p50_ms'] == pytest.approx(75.0) and row['evals_per_chunk'] == 10.0
+    assert row['seconds'] == pytest.approx(8.5) and row['underruns'] == 4
+    assert row['left_share'] is None, 'these are different starts'
+    assert 'left 2, right 2' in row['note']
+    assert summary_of_rollouts({'act': record(tmp_path / 'act', ['success'], head='act')})['rows'][0]['stock']
+
+
+def test_runs_of_one_simulation_are_paired_and_real_ones_are_not(tmp_path):
+    a = record(tmp_path / 'a', ['success'] * 6)
+    b = record(tmp_path / 'b', ['timeout'] * 6)
+    pair, = summary_of_rollouts({'a': a, 'b': b})['pairs']
+    assert (pair['trials'], pair['both'], pair['only_a'], pair['only_b'], pair['neither']) == (6, 0, 6, 0, 0)
+    assert pair['p_value'] == pytest.approx(2 / 64)
+    c = record(tmp_path / 'c', ['success'] * 6, sim=False)
+    assert summary_of_rollouts({'a': a, 'c': c})['pairs'] == []
+
+
+def test_a_report_of_a_real_robot_with_its_film(tmp_path):
+    a = record(tmp_path / 'a', ['timeout', 'success'], sim=False)
+    (tmp_path / 'a' / 'rollout_001.mp4').write_bytes(b'failed')
+    (tmp_path / 'a' / 'rollout_002.mp4').write_bytes(b'succeeded')
+    page = report_rollouts({'a/b': a, 'act': record(tmp_path / 'b', [], sim=False, head='act')}, tmp_path / 'out')
+    content = page.read_text()
+    assert content.count('<video') == 1 and (tmp_path / 'out' / 'films' / 'a-b.mp4').read_bytes() == b'succeeded'
+    text = (tmp_path / 'out' / 'report' / 'report.md').read_text()
+    assert 'Executor modes: every rollout ran in one mode' in text and 'Decision: no rule was applied' in text
+    assert 'real robot, judged by its operator' in text
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'no rollouts at'), ('x', 'no JSON'), ('{}', 'no list of episodes'), ('[]', 'no list of episodes')])
+def test_what_is_no_record_of_rollouts_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / 'rollouts.json').write_text(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=message):
+        summary_of_rollouts({'flow': tmp_path / 'rollouts.json'})
+
+
+def test_without_rollouts_there_is_nothing_to_report():
+    with pytest.raises(ValueError, match='NAME='):
+        summary_of_rollouts({})

@@ -107,5 +107,11 @@ def test_thresholds_come_from_the_configuration():
     assert judged(*rows, settings=settings, p_values={'flow': 0.001})['head'] == 'flow'
 
 
+def test_what_was_not_rolled_out_is_unknown():
+    rows = row('flow', None), row('slow', None, p95=2000)
+    assert verdicts(judged(*rows)) == {'flow': 'unknown', 'slow': 'infeasible'}
+    assert judged(*rows, row('other'))['head'] == 'other'
+
+
 def test_no_rows_no_decision():
     assert judged()['head'] is None

@@ -100,6 +100,13 @@ def test_only_some_rows_are_planned():
     assert [task.name for task in plan.extras(conf, state, Path('films'))] == ['flow-4', 'flow-4']
 
 
+def test_slow_chunks_and_short_intervals_take_longer():
+    conf = config(requery={'rows': ['flow 4'], 'trials': 1, 'intervals': ['1', 'H']})
+    often, seldom = (item.tasks[0].seconds for item in sets_of(conf, known(conf), 'requery'))
+    slow, _ = (item.tasks[0].seconds for item in sets_of(conf, known(conf, seconds=(1.0,)), 'requery'))
+    assert 0 < seldom < often and slow > seldom
+
+
 def test_trainings_share_what_a_head_does_not_say(tmp_path):
     conf = config(training={'steps': 10, 'horizon': 16, 'lr': 1e-3}, control={'dataset': 'forced', 'minutes': 3.0})
     trainings = {training.name: training for training in all_trainings(conf, tmp_path)}

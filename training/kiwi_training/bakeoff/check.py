@@ -65,8 +65,9 @@ def check(config, trainings, memo, wanted):
         problems = list(_problems_of_networks(unfinished, metas))
     if problems:
         raise ConfigError('\n'.join(dict.fromkeys(problems)))
-    notes.append(f'lerobot {_lerobot_version()}: the flags of {sum(head.stock for head in config.heads)} stock heads '
-                 'are those of the installed lerobot-train')
+    stock = [head.name for head in config.heads if head.stock]
+    notes.append(f'lerobot {_lerobot_version()} is installed' + (
+        f'; its lerobot-train offers every flag of {", ".join(stock)}' if stock else ''))
     return Checked(digests, tuple(unfinished), tuple(notes))
 
 

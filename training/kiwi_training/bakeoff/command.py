@@ -87,7 +87,7 @@ def build_parser():
     add('--output', metavar='DIR', help="work folder (default: the configuration's `output`)")
     add('--jobs', type=int, default=2, metavar='N',
         help='trainings or shards of rollouts at a time (default 2; 0: all in this process, to find errors)')
-    add('--only', nargs='+', default=[], metavar='NAME', help='work on these heads or rows only')
+    add('--only', nargs='+', default=[], metavar='NAME', help='work on these heads or rows only; the results of others stay')
     add('--until', choices=('check', 'train', 'latency', 'rollouts', 'report'), default='report',
         help='stop after this stage (default: report)')
     add('--ray', nargs='?', const='local', metavar='ADDRESS',

@@ -56,7 +56,7 @@ def feasible(row):
 
 def best_feasible(rows):
     """The feasible row of the highest success, the faster of two equal ones; None where none is feasible."""
-    fit = [row for row in rows if feasible(row)]
+    fit = [row for row in rows if row['success'] is not None and feasible(row)]
     return max(fit, key=lambda row: (row['success'], -row['latency_p50_ms']), default=None)
 
 
@@ -65,6 +65,8 @@ def _judge(row, best, summary, settings):
     left, taken = room(row)
     if taken > left:
         return 'infeasible', f'its p95 latency takes {taken} periods where its chunk leaves {left}'
+    if row['success'] is None:
+        return 'unknown', 'it was not rolled out'
     why = _not_multimodal(row, summary, settings)
     if why is not None:
         return why
@@ -131,7 +133,7 @@ def _sentence(chosen, summary, verdicts):
         text += (f', which is what its multimodality costs over the {fastest["latency_p50_ms"]:.0f} ms of '
                  f'{fastest["head"]}, which knows one way only')
     other = max((row for row in summary['rows'] if row is not chosen and row['family'] != chosen['family']
-                 and (verdicts[row['head']] or ('',))[0] not in ('unimodal', 'unknown')),
+                 and row['success'] is not None and (verdicts[row['head']] or ('',))[0] not in ('unimodal', 'unknown')),
                 key=lambda row: (row['success'], row['latency_p50_ms']), default=None)
     if other is not None:
         text += (f'; {other["head"]} reaches {_percent(other["success"])} against {_percent(chosen["success"])} '

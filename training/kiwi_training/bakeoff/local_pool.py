@@ -1,6 +1,7 @@
 """A pool of processes on this machine."""
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections import deque
@@ -104,6 +105,7 @@ def _serve(connection):
     """The worker's life: work in, (result, error) out, until told to end."""
     follow_parent()
     signal.signal(signal.SIGTERM, _leave)
+    sys.stdout = open(os.devnull, 'w')      # what libraries print would tear the progress bar
     while True:
         try:
             work = connection.recv()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from kiwi_training.bakeoff.filming import FilmWork
 from kiwi_training.bakeoff.latency import RowLatency
 from kiwi_training.bakeoff.latent import LatentWork
@@ -12,7 +14,10 @@ from kiwi_training.bakeoff.shards import RolloutWork
 from kiwi_training.bakeoff.tasks import Task, key_of
 from kiwi_training.bakeoff.trainings import control_rows
 
-ROLLOUT_SECONDS = 4.0
+EPISODE_SECONDS = 7.0
+"""Simulated s of a usual episode, and the processor's s of its physics, for guesses of how long a shard takes."""
+PHYSICS_SECONDS = 0.8
+USUAL_INTERVAL = {'sync': 1.0, 'latest': 0.25, 'ensemble': 0.13}    # s between two chunks
 MODES = {
     'sync': {'mode': 'sync'}, 'latest': {'mode': 'latest'},
     'ensemble newest': {'mode': 'ensemble', 'favor': 'newest'},
@@ -145,8 +150,15 @@ def _set(config, kind, row, head, work, seeds, variant=''):
     for start in range(0, len(seeds), size):
         part = tuple(seeds[start:start + size])
         name = '-'.join(filter(None, (slug(row), slug(variant), f'{start:04d}')))
-        tasks.append(Task(kind, name, label, replace(work, seeds=part), ROLLOUT_SECONDS * len(part)))
+        tasks.append(Task(kind, name, label, replace(work, seeds=part), guessed_seconds(work) * len(part)))
     return RolloutSet(kind, row, head, variant, tuple(seeds), tuple(tasks))
+
+
+def guessed_seconds(work):
+    """How long a rollout of a `RolloutWork` may take: its physics, and its chunks at their median latency."""
+    chunk = float(np.median(work.latency))
+    interval = work.executor.get('replan_interval') or USUAL_INTERVAL[work.executor['mode']]
+    return PHYSICS_SECONDS + EPISODE_SECONDS / max(interval, chunk) * chunk
 
 
 def _paired(config, trials):

@@ -47,7 +47,8 @@ def summarize(evidence):
         if entry is None:
             continue
         rows.append(entry)
-        arrays[entry['path_key']] = figures.traces(_trials(evidence, 'main', row.name))
+        if entry['path_key']:
+            arrays[entry['path_key']] = figures.traces(_trials(evidence, 'main', row.name))
     control = list(_control(evidence, arrays))
     summary = {
         'title': config.title, 'created': f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', 'config': evidence.table,
@@ -75,16 +76,18 @@ def _trials(evidence, kind, row):
 
 def _row(evidence, head, row):
     trials = _trials(evidence, 'main', row.name)
-    if not trials:
-        return None
     config, seeds = evidence.config, evidence.config.seeds(head)
-    found = evidence.known.checkpoints[head.name, seeds[0], False]
+    found = evidence.known.checkpoints.get((head.name, seeds[0], False))
+    if found is None or row.name not in evidence.known.latencies or config.rollouts.trials and not trials:
+        return None
     latency = evidence.known.latencies[row.name]
     effort = evidence.efforts[training_name(head.name, seeds[0])]
     entry = {'head': row.name, 'family': head.name, 'policy': head.policy, 'stock': head.stock,
              'note': ' '.join(filter(None, (head.note, row.note))), 'sampling': dict(row.sampling),
              'task': 'fork', 'executor': 'latest'}
     entry |= figures.success_figures(trials) | figures.latency_figures(latency)
+    if not trials:
+        entry |= dict.fromkeys(('success', 'success_low', 'success_high'))
     if entry['evals_per_chunk'] is None:
         entry['evals_per_chunk'] = latency['evaluations'] or None
     fixed = _trials(evidence, 'coverage', row.name)
@@ -94,8 +97,8 @@ def _row(evidence, head, row):
         'parameters': latency['parameters'], 'train_minutes': effort.minutes, 'train_cpu_minutes': effort.cpu_minutes,
         'train_steps': effort.steps, 'train_seeds': list(seeds), 'digest': found.digest, 'horizon': found.horizon,
         'n_action_steps': found.n_action_steps, 'period': found.period, 'replan_rows': replan_rows(found.horizon),
-        'per_seed': _per_seed(evidence, head, row, found, trials),
-        'path_key': slug(row.name),
+        'per_seed': _per_seed(evidence, head, row, found, trials) if trials else [],
+        'path_key': slug(row.name) if trials else None,
         'overlay_key': f'{slug(row.name)}-overlay' if slug(row.name) in evidence.overlays else None,
         'film': evidence.films.get(slug(row.name), {}).get('file')}
     return entry

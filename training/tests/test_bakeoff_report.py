@@ -353,6 +353,7 @@ def test_labels_of_crowded_points_do_not_cover_each_other():
         axes.set_ylim(0, 10)
         place_labels(axes, [Label(5 + 0.05 * i, 9 + 0.05 * i, 8.5, 9.5, f'head {i} of some length', '#000000')
                             for i in range(9)])
+        figure.draw_without_rendering()
         renderer = figure.canvas.get_renderer()
         boxes.extend(Text.get_window_extent(text, renderer).padded(-1) for text in axes.texts)
 

@@ -166,11 +166,13 @@ def asked_again(source):
     entries = [entry for entry in findings.measured(entries, 'interval_actions') if entry['interval_actions'] > 0]
     if not entries:
         return Absent(title, 'the interval between chunks was not varied.')
+    achieved = bool(findings.measured(entries, 'achieved_actions'))
     table = Table(
-        ('head', 'actions between requests', 'achieved', 'success', '95 % interval', 'smoothness', 'mode switches'),
-        [[e['head'], count(e['interval_actions']), number(e['achieved_actions'], '.1f'), tally(e), interval(e),
-          degrees(e['smoothness']), number(e['mode_switches'], '.2f')] for e in entries],
-        note='Achieved: what latency left of it.' if findings.measured(entries, 'achieved_actions') else '')
+        ('head', 'actions between requests', *['achieved'] * achieved, 'success', '95 % interval', 'smoothness',
+         'mode switches'),
+        [[e['head'], count(e['interval_actions']), *[number(e['achieved_actions'], '.1f')] * achieved, tally(e),
+          interval(e), degrees(e['smoothness']), number(e['mode_switches'], '.2f')] for e in entries],
+        note='Achieved: what latency made of it.' if achieved else '')
     figure = Figure('requery', 'Success, smoothness and mode switches over the interval between requests',
                     'A mode switch is a new chunk that heads for the other side of the post.',
                     lambda layout: requery.draw(entries, source.summary['rows'], layout))

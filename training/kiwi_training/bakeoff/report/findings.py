@@ -42,8 +42,9 @@ def success_latency(rows):
     if others and fast:
         fastest = min(fast, key=lambda row: row['latency_p50_ms'])
         said.append(f'{plural(len(others), "other head is", "other heads are")} not told apart from it (95 % intervals '
-                    f'overlap); the fastest of them all is {fastest["head"]} with {percent(fastest["success"], 1)} at '
-                    f'{milliseconds(fastest["latency_p50_ms"])} per chunk.')
+                    'overlap); ' + ('it is also the fastest of them' if fastest is best else 'the fastest of them all is '
+                                    f'{fastest["head"]} with {percent(fastest["success"], 1)}')
+                    + f' at {milliseconds(fastest["latency_p50_ms"])} per chunk.')
     elif len(rows) > 1 and not others:
         said.append('No other head\'s 95 % interval reaches its own.')
     unable = [row['head'] for row in rows if row['multimodal'] is False]
@@ -65,8 +66,9 @@ def smoothness(rows):
     if len(rows) == 1:
         return [f'{smoothest["head"]}: {degrees(smoothest["smoothness"])}.']
     factor = roughest['smoothness'] / smoothest['smoothness'] if smoothest['smoothness'] else float('nan')
+    times = f', {factor:.1f} times as much' if factor >= 1.1 else ''
     said = [f'{smoothest["head"]} is smoothest ({degrees(smoothest["smoothness"])}), {roughest["head"]} roughest '
-            f'({degrees(roughest["smoothness"])}, {number(factor, ".1f")} times as much).']
+            f'({degrees(roughest["smoothness"])}{times}).']
     able = [row for row in rows if row['multimodal']]
     if able:
         best = min(able, key=lambda row: row['smoothness'])
@@ -224,9 +226,11 @@ def pairs(entries):
         return []
     alone = sum(entry['p_value'] < SIGNIFICANT for entry in entries)
     held = holm([entry['p_value'] for entry in entries])
+    if not alone:
+        return ['No pair differs at the 5 % level.']
     return [f'{alone} of {plural(len(entries), "pair")} differ at the 5 % level, {sum(held)} still so after Holm\'s '
-            f'correction for testing {len(entries)} of them.'] + (
-        [f'The clearest: {_pair(min(entries, key=lambda entry: entry["p_value"]))}.'] if alone else [])
+            f'correction for testing {len(entries)} of them.',
+            f'The clearest: {_pair(min(entries, key=lambda entry: entry["p_value"]))}.']
 
 
 def holm(p_values, level=SIGNIFICANT):

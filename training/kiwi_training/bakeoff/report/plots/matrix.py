@@ -59,7 +59,7 @@ def _paint(axes, heads, modes, cells, field, title, colour, write):
             big, small = write(entry) if known(value) else ('–', '')
             axes.text(x + 0.5, y + (0.4 if small else 0.5), big, ha='center', va='center', fontsize=9,
                       weight='bold' if known(value) and value == best else 'normal')
-            axes.text(x + 0.5, y + 0.75, small, ha='center', va='center', fontsize=7, color=LIGHT['quiet'])
+            axes.text(x + 0.5, y + 0.75, small, ha='center', va='center', fontsize=7.2, alpha=0.8)
 
 
 def _success_text(entry):

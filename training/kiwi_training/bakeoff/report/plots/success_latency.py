@@ -53,11 +53,14 @@ def key(figure, rows, layout):
     signs = [
         ('o', ink, 'takes both sides', any(row['multimodal'] for row in rows)),
         ('o', paper, 'takes one side', any(row['multimodal'] is False for row in rows)),
-        ('o', rule, 'sides not measured', any(row['multimodal'] is None for row in rows)),
+        ('o', rule, 'sides not measured', any(row['multimodal'] is None for row in rows)
+         and any(row['multimodal'] is not None for row in rows)),
         ('s', paper, "LeRobot's own", any(row['stock'] for row in rows)),
     ]
     handles = [Line2D([], [], marker=shape, ls='', ms=6, mfc=face, mec=ink, mew=1.4, label=text)
                for shape, face, text, there in signs if there]
+    if not handles:
+        return
     figure.legend(handles=handles, loc='outside upper left', ncols=2 if layout.narrow else 4, labelcolor=ink,
                   handletextpad=0.2, columnspacing=1.4, borderaxespad=0.2)
 

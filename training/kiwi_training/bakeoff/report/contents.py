@@ -16,7 +16,6 @@ from kiwi_training.bakeoff.report.text import (
     listing,
     number,
     p_value,
-    percent,
     plural,
     sides,
     tally,

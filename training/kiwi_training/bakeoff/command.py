@@ -125,7 +125,9 @@ def run(arguments):
                       (lambda: LocalPool(1)) if arguments.jobs else Here, say)
     summary = bakeoff.run()
     if summary is not None:
-        page = report(output, say=say)
+        page, why = report(output)
+        if page is None:
+            bakeoff.failures.append(f'the report of {output / "summary.json"}: {why}')
         if summary['decision']['sentence']:
             print(summary['decision']['sentence'])
         if page is not None:

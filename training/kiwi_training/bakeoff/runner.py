@@ -10,6 +10,7 @@ from kiwi_training.bakeoff.check import check
 from kiwi_training.bakeoff.gathering import gather
 from kiwi_training.bakeoff.inspection import inspect
 from kiwi_training.bakeoff.latency import LatencyWork
+from kiwi_training.bakeoff.pools import last_line
 from kiwi_training.bakeoff.progress import Progress
 from kiwi_training.bakeoff.store import Store, write_json, write_whole
 from kiwi_training.bakeoff.tasks import Result, Task
@@ -197,14 +198,13 @@ class Bakeoff:
         write_json(self.options.output / 'summary.json', json.loads(json.dumps(summary, default=str)))
 
 
-def report(folder, output=None, say=print):
-    """Write the report of a work folder; returns the HTML page's path, None where it cannot be written."""
+def report(folder):
+    """(path of the HTML page, '') of a work folder's report, or (None, why it could not be written)."""
     try:
         from kiwi_training.bakeoff.report import write_report
-    except ImportError as error:
-        say(f'no report: {error}')
-        return None
-    return write_report(folder, output)
+        return write_report(folder), ''
+    except Exception as error:
+        return None, last_line(error)
 
 
 def say(text):

@@ -323,25 +323,6 @@ def test_a_policy_that_cannot_be_built_is_reported(tmp_path, jobs):
         run_all(evaluation(tmp_path, jobs, make_policy=make_broken))
 
 
-def test_the_frugal_environment_shows_what_the_full_one_shows():
-    pytest.importorskip('mujoco')
-    from kiwi_sim.env import ForkEnv
-    from kiwi_training.frugal_env import FrugalForkEnv
-    full, frugal = ForkEnv((24, 32)), FrugalForkEnv((24, 32), ('front', 'wrist'))
-    expected, _ = full.reset(seed=4)
-    observation, _ = frugal.reset(seed=4)
-    for _ in range(3):
-        assert set(observation) == {'observation.state'}
-        complete = frugal.complete(observation)
-        assert set(complete) == set(expected)
-        for key, value in expected.items():
-            np.testing.assert_array_equal(complete[key], value)
-        action = expected['observation.state'] + 1.0
-        expected, observation = full.step(action)[0], frugal.step(action)[0]
-    full.close()
-    frugal.close()
-
-
 def test_only_the_observation_a_chunk_is_made_from_is_completed():
     class Costly(Track):
         completed = []

@@ -24,6 +24,8 @@ SHIPPED = sorted((Path(__file__).parents[1] / 'bakeoff').glob('*.toml'))
     ({'rollouts': {'image_size': [96]}}, ['image_size', '[height, width]']),
     ({'executors': {'modes': ['lates']}}, ["'lates'", 'ensemble newest']),
     ({'requery': {'rows': ['flow 4'], 'intervals': ['H/x']}}, ["'H/x'"]),
+    ({'requery': {'rows': ['flow 4'], 'intervals': ['H/0']}}, ["'H/0'"]),
+    ({'requery': {'rows': ['flow 4'], 'intervals': ['0']}}, ["'0'"]),
     ({'requery': {'trials': 3}}, ['lacks rows']),
     ({'coverage': {'rows': ['flow4']}}, ["'flow4'", 'Did you mean flow 4']),
     ({'decision': {'reference': 'fow 4'}}, ['flow 4']),

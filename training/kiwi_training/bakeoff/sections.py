@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 EXECUTORS = ('sync', 'latest', 'ensemble newest', 'ensemble oldest')
-INTERVAL = re.compile(r'(\d+)|H(?:/(\d+))?')
+INTERVAL = re.compile(r'([1-9]\d*)|H(?:/([1-9]\d*))?')
 
 
 def _at_least(section, least, *names):

@@ -50,6 +50,20 @@ def test_a_torn_or_incomplete_result_is_none(tmp_path):
     assert not store.has(one)
 
 
+def test_arrays_of_another_task_are_never_taken_for_the_ones_of_before(tmp_path, monkeypatch):
+    store, before, after = Store(tmp_path), task(Doubled('', 1)), task(Doubled('', 2))
+    store.save(before, Result({}, {'b': np.arange(3)}))
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr('kiwi_training.bakeoff.store.write_json', killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.save(after, Result({}, {'b': np.arange(5)}))
+    assert not store.has(before) and not store.has(after)
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'deep' / 'file'
     write_whole(path, lambda file: file.write(b'old'))

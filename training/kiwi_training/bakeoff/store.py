@@ -41,9 +41,10 @@ class Store:
             return Result(content['record'], {name: held[name] for name in content['arrays']})
 
     def save(self, task, result):
-        """Write a result; its arrays first, so that the JSON file vouches for them."""
+        """Write a result; its arrays first, with no JSON file beside them that vouches for others."""
         path = self.path(task.kind, task.name)
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         if result.arrays:
             write_whole(path.with_suffix('.npz'), lambda file: np.savez_compressed(file, **result.arrays))
         content = {'key': task.key, 'record': result.record, 'arrays': sorted(result.arrays)}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bakeoff_support import config, known
 from kiwi_training.bakeoff import plan
+from kiwi_training.bakeoff.tables import ConfigError
 from kiwi_training.bakeoff.tasks import key_of
 from kiwi_training.bakeoff.trainings import all_trainings
 
@@ -115,3 +116,10 @@ def test_trainings_share_what_a_head_does_not_say(tmp_path):
     control = trainings['control-flow-seed7'].options
     assert (control.dataset, control.steps, control.minutes, control.horizon) == ('forced', None, 3.0, 64)
     assert control.output == str(tmp_path / 'trainings' / 'control-flow-seed7')
+
+
+@pytest.mark.parametrize('training, words', [
+    ({'steps': 10, 'minutes': 3.0}, "head 'bc': give either"), ({'steps': 10, 'batch_size': 0}, "'bc'.*batch_size.*0")])
+def test_training_settings_out_of_bounds_name_their_head(tmp_path, training, words):
+    with pytest.raises(ConfigError, match=words):
+        all_trainings(config(training=training), tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kiwi_training.bakeoff.names import training_name
 from kiwi_training.bakeoff.store import write_json
+from kiwi_training.bakeoff.tables import ConfigError
 from kiwi_training.bakeoff.tasks import Result, place
 from kiwi_training.bakeoff.training_process import ASKED, read_sessions
 from kiwi_training.options import TrainOptions
@@ -68,7 +69,11 @@ class Training:
 
 
 def all_trainings(config, output):
-    """Every `Training` a configuration asks for, the forced fork's last."""
+    """Every `Training` a configuration asks for, the forced fork's last.
+
+    Raises:
+        ConfigError: a head has training settings out of bounds.
+    """
     trainings = [_training(config, head, seed, output) for head in config.heads for seed in config.seeds(head)]
     if config.control is not None and config.control.trials:
         trainings += [_training(config, head, config.seeds(head)[0], output, control=True)
@@ -98,14 +103,18 @@ def _training(config, head, seed, output, control=False):
         value = getattr(head, field)
         return value if value is not None else getattr(shared, field)
 
-    return Training(head.name, seed, control, name, TrainOptions(
-        dataset=config.control.dataset if control else config.dataset,
-        output=str((Path(output) / 'trainings' / name).absolute()), policy=head.policy, settings=head.settings,
-        steps=steps, minutes=minutes, batch_size=own('batch_size'), lr=own('lr'), threads=own('threads'),
-        horizon=config.control.horizon if control else own('horizon'), seed=seed, schedule=shared.schedule,
-        ema=shared.ema, precision=shared.precision, device=shared.device, resize=shared.resize,
-        cache_dir=shared.cache_dir, val_split=shared.val_split, val_every=shared.val_every,
-        log_every=shared.log_every, save_minutes=shared.save_minutes))
+    try:
+        options = TrainOptions(
+            dataset=config.control.dataset if control else config.dataset,
+            output=str((Path(output) / 'trainings' / name).absolute()), policy=head.policy, settings=head.settings,
+            steps=steps, minutes=minutes, batch_size=own('batch_size'), lr=own('lr'), threads=own('threads'),
+            horizon=config.control.horizon if control else own('horizon'), seed=seed, schedule=shared.schedule,
+            ema=shared.ema, precision=shared.precision, device=shared.device, resize=shared.resize,
+            cache_dir=shared.cache_dir, val_split=shared.val_split, val_every=shared.val_every,
+            log_every=shared.log_every, save_minutes=shared.save_minutes)
+    except ValueError as error:
+        raise ConfigError(f'head {head.name!r}{" at the forced fork" if control else ""}: {error}') from error
+    return Training(head.name, seed, control, name, options)
 
 
 def finished(training, dataset_digest=None):

@@ -63,6 +63,14 @@ def test_the_forced_fork_counts_where_it_was_run_also_for_other_rows_of_the_netw
     assert verdicts(decision) == {'flow 4': 'unimodal', 'flow 10': 'unimodal', 'diffusion': 'ships'}
 
 
+def test_a_row_does_not_pass_the_forced_fork_by_the_rollouts_of_another():
+    """One Euler step gives the mean of the ways, whatever ten steps of the same network do."""
+    control = [{'head': 'flow 10', 'family': 'flow', 'success': 1.0}]
+    decision = judged(row('flow 1', p50=10), row('flow 10', p50=60), control=control)
+    assert verdicts(decision) == {'flow 1': 'unknown', 'flow 10': 'ships'}
+    assert 'run with flow 10' in decision['candidates'][0]['reason']
+
+
 def test_a_latent_that_is_chosen_otherwise_is_no_evidence():
     rows = row('cvae 0', sampling={'latent': 'zero'}, left=50, right=0), row('cvae z', sampling={'latent': 'sample'})
     control = [{'head': 'cvae 0', 'family': 'cvae', 'success': 0.0}]

@@ -34,7 +34,8 @@ def rule(settings):
         'Feasible: the p95 latency, in control periods, leaves room in the chunk: d <= H - s, with H rows and a '
         'request every s rows.',
         f'Multimodal: from one fixed start at least {settings.min_side_share:.0%} of the rollouts pass the post on '
-        f'either side, and the forced fork, where it was run, succeeds in at least {settings.control_success:.0%}.',
+        'either side, and the forced fork, where its network was run there, succeeds in at least '
+        f'{settings.control_success:.0%} with this very sampling.',
         "Good enough: success is not below the best feasible row's beyond noise (McNemar's exact test on paired "
         f'starts, p >= {settings.alpha:g}).',
         f'Among these the lowest median latency ships; latencies within {settings.tie:.0%} of it count as equal, and '
@@ -90,8 +91,12 @@ def _not_multimodal(row, summary, settings):
         return 'unimodal', (f'from one fixed start {row["left"]} rollouts went left and {row["right"]} right '
                             f'of {trials}')
     control = _control_of(row, summary)
-    if control is not None and control['success'] < settings.control_success:
+    if control is None:
+        return None
+    if control['success'] < settings.control_success:
         return 'unimodal', f'the forced fork succeeds in {_percent(control["success"])} only'
+    if control['head'] != row['head']:
+        return 'unknown', f'the forced fork was run with {control["head"]}, not with this sampling'
     return None
 
 

@@ -136,7 +136,7 @@ def _sentence(chosen, summary, verdicts):
     if single:
         fastest = min(single, key=lambda row: row['latency_p50_ms'])
         text += (f', which is what its multimodality costs over the {fastest["latency_p50_ms"]:.0f} ms of '
-                 f'{fastest["head"]}, which knows one way only')
+                 f'{fastest["head"]}, which is not multimodal')
     other = max((row for row in summary['rows'] if row is not chosen and row['family'] != chosen['family']
                  and row['success'] is not None and (verdicts[row['head']] or ('',))[0] not in ('unimodal', 'unknown')),
                 key=lambda row: (row['success'], row['latency_p50_ms']), default=None)

@@ -2,7 +2,8 @@
 
 Forward process, t = 0 .. N - 1: a_t = sqrt(alpha_bar_t) a + sqrt(1 - alpha_bar_t) eps, eps ~ N(0, I).
 Training: loss = mean || eps_theta(a_t, t, o) - eps ||^2 (Ho et al. 2020, equation 14). Sampling walks
-from noise at t = N - 1 back to a chunk. The observation is encoded once for all steps and all draws.
+n of the N steps back from noise to a chunk, from t = (n - 1) floor(N / n) to 0 (diffusers' `leading` spacing).
+The observation is encoded once for all steps and all draws.
 """
 
 import torch

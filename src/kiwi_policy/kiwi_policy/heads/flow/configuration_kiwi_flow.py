@@ -16,7 +16,7 @@ class KiwiFlowConfig(KiwiConfig):
 
     Attributes:
         num_inference_steps: steps of the solver.
-        solver: euler (one evaluation per step), midpoint or heun (two).
+        solver: euler (one evaluation per step), midpoint (two) or heun (two, the last step one).
         prediction: what the network predicts, `sample` (the clean chunk) or `velocity`.
         draws_per_observation: (tau, noise) pairs per encoded observation in the loss.
     """

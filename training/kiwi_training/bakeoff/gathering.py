@@ -13,11 +13,6 @@ class Gathered:
     set: RolloutSet
     trials: tuple
 
-    @property
-    def rollouts(self):
-        """The trials' `Rollout`s."""
-        return [trial.rollout for trial in self.trials]
-
 
 def gather(store, sets):
     """`Gathered` of every set that has rollouts; shards are read once."""

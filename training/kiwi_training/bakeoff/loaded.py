@@ -6,7 +6,6 @@ import numpy as np
 
 from kiwi_training.evaluation import load_checkpoint
 
-TASKS = ('fork', 'forced fork')
 KEPT = 4
 _policies, _environments = OrderedDict(), OrderedDict()
 

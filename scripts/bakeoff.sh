@@ -11,7 +11,7 @@ record() {  # ROOT ARGUMENT...
 }
 
 if [[ ${RAY:-} ]] && ! python -c 'import ray' 2> /dev/null; then
-  python -m pip install -q -r requirements/optional/ray.txt
+  python -m pip install -q -c requirements/constraints.txt -r requirements/optional/ray.txt
 fi
 if [[ $# -eq 0 ]]; then
   record demos --episodes 400

@@ -39,6 +39,7 @@ from kiwi_training.policy_setup import (
 )
 from kiwi_training.precision import choose_precision
 from kiwi_training.run_log import RunLog
+from kiwi_training.statistics import mend_constants
 from kiwi_training.validation import split_episodes, validation_frames, validation_loss
 
 
@@ -85,7 +86,10 @@ class Trainer:
         set_seed(options.seed, accelerator=self.accelerator)
         self.policy = make_policy(recipe.policy, ds_meta=meta)
         recipe.policy.pretrained_path = None
-        self.processors = make_pre_post_processors(recipe.policy, dataset_stats=meta.stats, dataset_meta=meta)
+        stats, constants = mend_constants(meta.stats)
+        for key, indices in constants.items():
+            self._say(f'{key}: values {indices} never change; they are normalised to 0')
+        self.processors = make_pre_post_processors(recipe.policy, dataset_stats=stats, dataset_meta=meta)
         self.optimizer = _prepared_optimizer(recipe.optimizer.build(self.policy.get_optim_params()))
         self.grad_clip_norm = recipe.optimizer.grad_clip_norm
         self._as_float = not takes_uint8_images(recipe.policy)

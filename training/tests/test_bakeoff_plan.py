@@ -50,16 +50,20 @@ def test_names_in_the_store_are_unique():
 
 def test_the_default_setting_is_not_run_twice():
     conf = config(executors={'trials': 30, 'modes': ['latest', 'sync']}, noise={'rows': ['flow 4'], 'trials': 10},
-                  requery={'rows': ['flow 4'], 'trials': 10, 'intervals': ['H/4', 'H']})
+                  requery={'rows': ['flow 4'], 'trials': 10, 'intervals': ['1', 'H']})
     state = known(conf)
     main = {item.row: item for item in sets_of(conf, state, 'main')}
     latest, sync = [item for item in sets_of(conf, state, 'executors') if item.row == 'flow 4']
     assert latest.tasks == main['flow 4'].tasks[:2] and len(latest.seeds) == 30
     assert [task.kind for task in sync.tasks] == ['executors', 'executors']
     assert sets_of(conf, state, 'noise')[0].tasks == main['flow 4'].tasks[:1]
-    quarter, whole = sets_of(conf, state, 'requery')
-    assert quarter.tasks == main['flow 4'].tasks[:1]
-    assert whole.tasks[0].work.executor['replan_interval'] == pytest.approx(32 / 30)
+
+
+def test_asked_again_after_so_many_actions_nothing_runs_in_between():
+    conf = config(requery={'rows': ['flow 4'], 'trials': 10, 'intervals': ['1', 'H/4', 'H']})
+    works = [item.tasks[0].work for item in sets_of(conf, known(conf), 'requery')]
+    assert [work.executor for work in works] == [{'mode': 'sync', 'n_action_steps': rows} for rows in (1, 8, 32)]
+    assert {work.latency for work in works} == {(0.0,)}
 
 
 def test_a_row_of_few_trials_is_run_further_where_a_set_asks_for_more():
@@ -73,6 +77,7 @@ def test_the_fixed_start_differs_in_sampling_only():
     item, = sets_of(conf, known(conf), 'coverage')
     assert {seed for seed, _ in item.seeds} == {1000}
     assert len({sampling for _, sampling in item.seeds}) == 5
+    assert item.tasks[0].work.latency == (pytest.approx(0.075),)    # one delay, or delays would break the tie
 
 
 def test_the_control_runs_one_chunk_open_loop():

@@ -63,7 +63,7 @@ def test_optimal_predictor_of_a_gaussian_gives_that_gaussian(scheduler, steps, t
 
 def test_ddim_comes_nearer_to_ddpm_with_more_steps():
     _, reference = sampled('DDPM', 1000, 1000, count=1500)
-    errors = [(sampled('DDIM', steps, 1000)[1] - reference).abs().max().item() for steps in (3, 10, 100)]
+    errors = [(sampled('DDIM', steps, 1000)[1] - reference).abs().max().item() for steps in (4, 10, 100)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.03
 
@@ -115,5 +115,5 @@ def test_chunks_stay_within_the_normalised_range():
 def test_wrong_settings_are_refused_by_name():
     with pytest.raises(ValueError, match="noise_scheduler_type 'PNDM' is none of DDPM, DDIM"):
         tiny_policy('diffusion', noise_scheduler_type='PNDM')
-    with pytest.raises(ValueError, match='num_inference_steps 101 exceeds num_train_timesteps 100'):
-        tiny_policy('diffusion', num_inference_steps=101)
+    with pytest.raises(ValueError, match='60 does not divide num_train_timesteps 100; choose from 1, 2, 4, 5, 10, 20, 25, 50, 100'):
+        tiny_policy('diffusion', num_inference_steps=60)

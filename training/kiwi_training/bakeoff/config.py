@@ -55,6 +55,7 @@ class Head:
         note: shown beside its rows.
         control: False leaves the head out of the control.
         minutes, steps: at most one of them.
+        control_steps: how long its network for the control is trained, where it differs from [control].
         batch_size, horizon, threads, lr, seeds: as in [training].
     """
 
@@ -72,6 +73,7 @@ class Head:
     threads: int | None = None
     lr: float | None = None
     seeds: tuple[int, ...] | None = None
+    control_steps: int | None = None
 
     def __post_init__(self):
         if self.seeds is not None and (not self.seeds or len(set(self.seeds)) != len(self.seeds)):

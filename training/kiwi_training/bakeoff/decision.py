@@ -6,6 +6,7 @@ Works on the summary alone, so that the same table always gives the same decisio
 import math
 
 PERIOD = 1.0 / 30.0
+FAILS_CONTROL = 'fails the control'
 
 
 def decide(summary, settings):
@@ -34,10 +35,10 @@ def rule(settings):
         'Feasible: the p95 latency, in control periods, leaves room in the chunk: d <= H - s, with H rows and a '
         'request every s rows.',
         f'Multimodal: from one fixed start at least {settings.min_side_share:.0%} of the rollouts pass the post on '
-        'either side, and the forced fork, where its network was run there, succeeds in at least '
+        'either side, and the forced fork, where it is part of the bake-off, succeeds in at least '
         f'{settings.control_success:.0%} with this very sampling.',
         "Good enough: success is not below the best feasible row's beyond noise (McNemar's exact test on paired "
-        f'starts, p >= {settings.alpha:g}).',
+        f'starts, at least {settings.min_pairs} of them, p >= {settings.alpha:g}, not corrected for the number of rows).',
         f'Among these the lowest median latency ships; latencies within {settings.tie:.0%} of it count as equal, and '
         'the smoothest of them ships.',
     ]
@@ -74,8 +75,10 @@ def _judge(row, best, summary, settings):
     if row is best or row['success'] >= best['success']:
         return None
     pair = _pair(summary, best['head'], row['head'])
-    if pair is None:
-        return 'not compared', f'it shares no starts with {best["head"]}, the best feasible row'
+    if pair is None or pair['trials'] < settings.min_pairs:
+        shared = 0 if pair is None else pair['trials']
+        return 'not compared', (f'it shares {shared} starts with {best["head"]}, the best feasible row; '
+                                f'{settings.min_pairs} are needed to tell it from noise')
     if pair['p_value'] < settings.alpha:
         return 'worse', (f'{_percent(row["success"])} against {_percent(best["success"])} of {best["head"]}, '
                          f'p = {pair["p_value"]:.2g} over {pair["trials"]} paired starts')
@@ -90,13 +93,13 @@ def _not_multimodal(row, summary, settings):
     if least < settings.min_side_share:
         return 'unimodal', (f'from one fixed start {row["left"]} rollouts went left and {row["right"]} right '
                             f'of {trials}')
+    if not summary.get('control'):
+        return None
     control = _control_of(row, summary)
     if control is None:
-        return None
+        return 'unknown', 'it was not run at the forced fork, others were'
     if control['success'] < settings.control_success:
-        return 'unimodal', f'the forced fork succeeds in {_percent(control["success"])} only'
-    if control['head'] != row['head']:
-        return 'unknown', f'the forced fork was run with {control["head"]}, not with this sampling'
+        return FAILS_CONTROL, f'the forced fork succeeds in {_percent(control["success"])} only'
     return None
 
 
@@ -131,14 +134,16 @@ def _sentence(chosen, summary, verdicts):
     control = _control_of(chosen, summary)
     text += f', {_percent(control["success"])} at the forced fork)' if control is not None else ')'
     text += f' at {chosen["latency_p50_ms"]:.0f} ms per chunk'
-    single = [row for row in summary['rows'] if (verdicts[row['head']] or ('',))[0] == 'unimodal'
+    failed = {head: verdict[0] for head, verdict in verdicts.items() if verdict is not None}
+    single = [row for row in summary['rows'] if failed.get(row['head']) in ('unimodal', FAILS_CONTROL)
               and row['latency_p50_ms'] < chosen['latency_p50_ms']]
     if single:
         fastest = min(single, key=lambda row: row['latency_p50_ms'])
         text += (f', which is what its multimodality costs over the {fastest["latency_p50_ms"]:.0f} ms of '
                  f'{fastest["head"]}, which is not multimodal')
     other = max((row for row in summary['rows'] if row is not chosen and row['family'] != chosen['family']
-                 and row['success'] is not None and (verdicts[row['head']] or ('',))[0] not in ('unimodal', 'unknown')),
+                 and row['success'] is not None
+                 and failed.get(row['head']) not in ('unimodal', FAILS_CONTROL, 'unknown')),
                 key=lambda row: (row['success'], row['latency_p50_ms']), default=None)
     if other is not None:
         text += (f'; {other["head"]} reaches {_percent(other["success"])} against {_percent(chosen["success"])} '
@@ -147,12 +152,8 @@ def _sentence(chosen, summary, verdicts):
 
 
 def _control_of(row, summary):
-    """The row's forced fork, or that of another row of its network whose latent is chosen alike."""
-    entries = summary.get('control') or []
-    latents = {other['head']: (other.get('sampling') or {}).get('latent') for other in summary['rows']}
-    alike = [entry for entry in entries if entry.get('family') == row['family']
-             and latents.get(entry['head']) == latents[row['head']]]
-    return next((entry for entry in entries if entry['head'] == row['head']), alike[0] if alike else None)
+    """The row's own forced fork, None where it was not run."""
+    return next((entry for entry in summary.get('control') or [] if entry['head'] == row['head']), None)
 
 
 def _pair(summary, a, b):
@@ -160,7 +161,8 @@ def _pair(summary, a, b):
 
 
 def _smoothness(row):
-    return math.inf if row['smoothness'] is None else row['smoothness']
+    """Of its successes: who stands still before the post is not smooth."""
+    return math.inf if row['smoothness_successes'] is None else row['smoothness_successes']
 
 
 def _percent(share):

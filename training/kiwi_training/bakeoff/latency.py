@@ -40,28 +40,37 @@ class LatencyWork:
     rows: tuple = field(default=())
 
     def run(self):
-        """Measure; the record has, per row name, `seconds` (every sample), `evaluations` and `parameters`."""
+        """Measure; the record has, per row name, `seconds` (every sample), `evaluations` and `parameters`.
+
+        A row whose checkpoint cannot be loaded has `error` instead.
+        """
         from kiwi_policy.nodes.chunk_maker import ChunkMaker
 
         from kiwi_training.bakeoff.loaded import load_apart
-        policies = {name: load_apart(row.checkpoint, row.digest, row.sampling, row.device) for name, row in self.rows}
-        makers = {name: ChunkMaker(policy, seed=0) for name, policy in policies.items()}
-        observations = {name: observation(policies[name].info, row.image_size) for name, row in self.rows}
+        policies, errors = {}, {}
         for name, row in self.rows:
+            try:
+                policies[name] = load_apart(row.checkpoint, row.digest, row.sampling, row.device)
+            except (ValueError, RuntimeError, OSError) as error:
+                errors[name] = {'error': str(error)}
+        rows = [(name, row) for name, row in self.rows if name in policies]
+        makers = {name: ChunkMaker(policy, seed=0) for name, policy in policies.items()}
+        observations = {name: observation(policies[name].info, row.image_size) for name, row in rows}
+        for name, row in rows:
             for _ in range(row.warm_up):
                 makers[name].make(observations[name], '')
-        seconds, evaluations = ({name: [] for name, _ in self.rows} for _ in range(2))
-        for turn in range(max(row.chunks for _, row in self.rows)):
-            for name, row in self.rows:
+        seconds, evaluations = ({name: [] for name, _ in rows} for _ in range(2))
+        for turn in range(max((row.chunks for _, row in rows), default=0)):
+            for name, row in rows:
                 if turn < row.chunks:
                     made = makers[name].make(observations[name], '')
                     seconds[name].append(round(made.seconds, 6))
                     evaluations[name].append(made.evaluations)
         session = f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {platform.node()}'
-        return Result({name: {
+        return Result(errors | {name: {
             'seconds': seconds[name], 'evaluations': float(np.mean(evaluations[name])), 'session': session,
             'parameters': sum(weights.numel() for weights in policies[name].policy.parameters())}
-            for name, _ in self.rows})
+            for name, _ in rows})
 
 
 def observation(info, image_size):

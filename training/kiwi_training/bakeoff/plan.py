@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kiwi_policy.core.features import RATE_HZ
+from kiwi_sim.forced_fork import FORCED_TASK
 from kiwi_training.bakeoff.filming import FilmWork
 from kiwi_training.bakeoff.latency import RowLatency
 from kiwi_training.bakeoff.latent import LatentWork
@@ -143,22 +145,23 @@ def _work(config, known, row, found, **changes):
     return replace(work, **changes)
 
 
-def _set(config, kind, row, head, work, seeds, variant=''):
-    """A `RolloutSet`: the work cut into shards of the seeds."""
+def _set(config, kind, row, head, work, seeds, variant='', chunk=None):
+    """A `RolloutSet`: the work cut into shards of the seeds; `chunk` s of inference, as far as not played back."""
     size, tasks = config.rollouts.shard, []
     label = f'{row}{f", {variant}" if variant else ""} ({kind})'
     for start in range(0, len(seeds), size):
         part = tuple(seeds[start:start + size])
         name = '-'.join(filter(None, (slug(row), slug(variant), f'{start:04d}')))
-        tasks.append(Task(kind, name, label, replace(work, seeds=part), guessed_seconds(work) * len(part)))
+        tasks.append(Task(kind, name, label, replace(work, seeds=part), guessed_seconds(work, chunk) * len(part)))
     return RolloutSet(kind, row, head, variant, tuple(seeds), tuple(tasks))
 
 
-def guessed_seconds(work):
+def guessed_seconds(work, chunk=None):
     """How long a rollout of a `RolloutWork` may take: its physics, and its chunks at their median latency."""
-    chunk = float(np.median(work.latency))
-    interval = work.executor.get('replan_interval') or USUAL_INTERVAL[work.executor['mode']]
-    return PHYSICS_SECONDS + EPISODE_SECONDS / max(interval, chunk) * chunk
+    late = float(np.median(work.latency))
+    rows = work.executor.get('n_action_steps')
+    interval = rows / RATE_HZ if rows else USUAL_INTERVAL[work.executor['mode']]
+    return PHYSICS_SECONDS + EPISODE_SECONDS / max(interval, late) * (late if chunk is None else chunk)
 
 
 def _paired(config, trials):
@@ -202,7 +205,8 @@ def _coverage(config, known):
         return
     start = config.rollouts.seed
     for head, row, found in _rows(config, known, config.coverage.rows):
-        yield _set(config, 'coverage', row.name, head.name, _work(config, known, row, found),
+        constant = (float(np.median(known.latencies[row.name]['seconds'])),)
+        yield _set(config, 'coverage', row.name, head.name, _work(config, known, row, found, latency=constant),
                    [(start, COVERAGE_SEED + index) for index in range(config.coverage.trials)])
 
 
@@ -211,11 +215,10 @@ def _requery(config, known):
         return
     for head, row, found in _rows(config, known, config.requery.rows):
         for rows in dict.fromkeys(interval_rows(each, found.horizon) for each in config.requery.intervals):
-            usual = rows == replan_rows(found.horizon)
-            executor = MODES['latest'] | ({} if usual else {'replan_interval': rows * found.period})
-            work = _work(config, known, row, found, executor=executor)
+            executor = MODES['sync'] | {'n_action_steps': rows}
+            work = _work(config, known, row, found, executor=executor, latency=(0.0,))
             yield _set(config, 'requery', row.name, head.name, work, _paired(config, config.requery.trials),
-                       f'every {rows}')
+                       f'every {rows}', float(np.median(known.latencies[row.name]['seconds'])))
 
 
 def _noise(config, known):
@@ -241,8 +244,8 @@ def _control(config, known):
                 continue
             work = RolloutWork(
                 found.folder, found.digest, sampling_of(row), 'forced fork', MODES['sync'], (0.0,), 'chunk', (),
-                config.control.horizon * found.period, tuple(config.rollouts.image_size),
-                config.rollouts.image_delay, config.rollouts.jpeg, config.task, config.latency.device)
+                min(config.control.horizon, found.horizon) * found.period, tuple(config.rollouts.image_size),
+                config.rollouts.image_delay, config.rollouts.jpeg, FORCED_TASK, config.latency.device)
             yield _set(config, 'control', row.name, head.name, work, seeds)
 
 

@@ -9,7 +9,7 @@ ENVIRONMENT = ('OMP_NUM_THREADS', 'LP_NUM_THREADS', 'MUJOCO_GL', 'HF_HUB_OFFLINE
 
 
 class RayPool:
-    """Runs tasks on a cluster whose machines see the same folders at the same paths.
+    """Runs tasks on a cluster whose machines see the same folders at the same paths; work on cuda gets a GPU.
 
     Args:
         address: of the cluster ('auto', 'ray://host:10001', ...); 'local' or '' starts Ray on this machine.
@@ -41,7 +41,8 @@ class RayPool:
     def run(self, tasks, watcher):
         running = {}
         for task in tasks:
-            running[self._attempt.remote(task.work)] = task
+            gpus = getattr(task.work, 'gpus', 0)
+            running[self._attempt.options(num_gpus=gpus).remote(task.work)] = task
             watcher.started(task)
         try:
             while running:

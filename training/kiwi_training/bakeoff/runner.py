@@ -10,6 +10,7 @@ from kiwi_training.bakeoff.check import check
 from kiwi_training.bakeoff.gathering import gather
 from kiwi_training.bakeoff.inspection import inspect
 from kiwi_training.bakeoff.latency import LatencyWork
+from kiwi_training.bakeoff.lock import only_one
 from kiwi_training.bakeoff.pools import last_line
 from kiwi_training.bakeoff.progress import Progress
 from kiwi_training.bakeoff.store import Store, write_json, write_whole
@@ -63,6 +64,7 @@ class Bakeoff:
 
         Raises:
             ConfigError: before anything is done.
+            FolderInUse: another bake-off works in the folder.
             PoolError: there is no pool.
         """
         checked = check(self.config, self._trainings, self.options.output / '.digests.json', self._wanted())
@@ -70,6 +72,10 @@ class Bakeoff:
             self._say(note)
         if self._reached('check'):
             return None
+        with only_one(self.options.output):
+            return self._work(checked)
+
+    def _work(self, checked):
         self._train(checked)
         if self._reached('train'):
             return None
@@ -123,7 +129,10 @@ class Bakeoff:
 
             def keep(_, result):
                 for name in missing:
-                    self.store.save(tasks[name], Result(result.record[name]))
+                    if 'error' in result.record[name]:
+                        self._fail(f'latency of {name}', result.record[name]['error'])
+                    else:
+                        self.store.save(tasks[name], Result(result.record[name]))
 
             self._do([side_by_side], self._make_local_pool, keep)
         held = {name: self.store.load(task) for name, task in tasks.items()}

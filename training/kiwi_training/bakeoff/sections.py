@@ -226,6 +226,7 @@ class Decision:
         control_success: least success at the forced fork, where it was run.
         alpha: p-value below which two success rates differ.
         tie: share by which latencies may differ and count as equal.
+        min_pairs: least number of shared starts from which 'not worse' is concluded.
     """
 
     reference: str = ''
@@ -234,6 +235,7 @@ class Decision:
     control_success: float = 0.8
     alpha: float = 0.05
     tie: float = 0.1
+    min_pairs: int = 100
 
     def __post_init__(self):
         for pair in self.pairs:

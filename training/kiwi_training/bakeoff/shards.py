@@ -29,6 +29,7 @@ class RolloutWork:
         time_limit, image_size, image_delay, jpeg: see `RolloutSettings`.
         text: the task's text.
         device: torch device.
+        defaults: what `ExecutorConfig` has where `executor` says nothing; other defaults, other results.
     """
 
     checkpoint: str = place()
@@ -45,6 +46,12 @@ class RolloutWork:
     jpeg: bool = True
     text: str = RolloutSettings.task
     device: str = 'cpu'
+    defaults: str = repr(ExecutorConfig())
+
+    @property
+    def gpus(self):
+        """GPUs to reserve."""
+        return int(self.device.startswith('cuda'))
 
     @property
     def settings(self):

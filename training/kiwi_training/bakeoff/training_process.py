@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiwi_training.bakeoff.lock import only_one
 from kiwi_training.bakeoff.store import write_json
 
 ASKED = 'asked.json'
@@ -31,6 +32,11 @@ def main(argv=None):
 
 def train(folder):
     """Train the run in `folder` to its end, or until a signal asks to stop; True where it is finished."""
+    with only_one(folder, wait=True):
+        return _train(folder)
+
+
+def _train(folder):
     from kiwi_training import checkpoint
     from kiwi_training.options import TrainOptions
     options = TrainOptions.load(folder / ASKED)

@@ -94,7 +94,9 @@ def _training(config, head, seed, output, control=False):
     shared = config.training
     name = training_name(head.name, seed, control)
     steps, minutes = head.steps, head.minutes
-    if control and (config.control.steps or config.control.minutes):
+    if control and head.control_steps:
+        steps, minutes = head.control_steps, None
+    elif control and (config.control.steps or config.control.minutes):
         steps, minutes = config.control.steps, config.control.minutes
     if steps is None and minutes is None:
         steps, minutes = shared.steps, shared.minutes
@@ -197,6 +199,11 @@ class TrainingWork:
     options: TrainOptions
     dataset_digest: str
     here: bool = place(False)
+
+    @property
+    def gpus(self):
+        """GPUs to reserve."""
+        return int((self.options.device or '').startswith('cuda'))
 
     def run(self):
         folder = Path(self.options.output)

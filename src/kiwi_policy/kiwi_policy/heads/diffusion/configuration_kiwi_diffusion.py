@@ -18,7 +18,8 @@ class KiwiDiffusionConfig(KiwiConfig):
     Attributes:
         noise_scheduler_type: DDPM (stochastic) or DDIM (deterministic given its first noise); both
             sample from the same weights.
-        num_inference_steps: denoising steps, at most num_train_timesteps.
+        num_inference_steps: denoising steps, a divisor of num_train_timesteps: diffusers takes every
+            (N / n)-th timestep from 0 on, and with another n would begin far below N.
         num_train_timesteps: N, steps of the forward process.
         beta_schedule, beta_start, beta_end: its noise, as diffusers names them.
         prediction: what the network predicts: the noise (`epsilon`), the clean chunk or v.
@@ -50,8 +51,9 @@ class KiwiDiffusionConfig(KiwiConfig):
         check_at_least(
             self, 1, 'num_inference_steps', 'num_train_timesteps', 'draws_per_observation'
         )
-        if self.num_inference_steps > self.num_train_timesteps:
+        if self.num_train_timesteps % self.num_inference_steps:
+            divisors = [n for n in range(1, self.num_train_timesteps + 1) if self.num_train_timesteps % n == 0]
             raise ValueError(
-                f'num_inference_steps {self.num_inference_steps} exceeds num_train_timesteps '
-                f'{self.num_train_timesteps}'
+                f'num_inference_steps {self.num_inference_steps} does not divide num_train_timesteps '
+                f'{self.num_train_timesteps}; choose from {", ".join(map(str, divisors))}'
             )

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 from kiwi_policy.core.metrics import side_entropy, wilson_interval
+from kiwi_training.bakeoff.figures import pooled_pairs, pooled_seeds
 
 POST, TARGET = (0.375, 0.0), (0.485, 0.0)
 HEADS = (
@@ -49,7 +50,10 @@ def make_folder(folder, heads=HEADS, trials=200, seed=0, title='Action heads on 
                   for kind, share, jerk, switches in (('chunk', 0.96, 0.268, 0.42), ('episode', 0.98, 0.259, 0.06))],
         'control': [_control(folder, head, min(trials, 100), rng) for head in heads if not head[2]],
         'latent': [{'head': 'cvae', 'task': task, 'kl_weight': 10.0, 'kl_nats': kl, 'active_dims': active,
-                    'latent_dim': 32, 'error_posterior': 0.021, 'error_zero': 0.0224, 'error_sample': 0.0227}
+                    'latent_dim': 32, 'error_posterior': 0.021, 'error_zero': 0.0224, 'error_sample': 0.0227,
+                    **dict.fromkeys(('kl_nats_fork', 'error_posterior_fork', 'error_zero_fork', 'error_sample_fork')),
+                    **({} if task == 'fork' else {'kl_nats_fork': 0.012, 'error_posterior_fork': 0.24,
+                                                  'error_zero_fork': 0.25, 'error_sample_fork': 0.252})}
                    for task, kl, active in (('fork', 0.31, 1), ('forced fork', 0.004, 0))],
         'pairs': [_pair('flow 10', name, trials) for name in names if name != 'flow 10' and 'flow 10' in names],
         'decision': {
@@ -91,7 +95,10 @@ def _row(folder, head, trials, rng):
     np.savez(folder / 'traces' / f'chunks-{key}.npz', tips=chunks, cube=np.array([0.27, 0.005, 0.05], np.float32))
     figures = _success(done.mean(), trials)
     coverage = ['left'] * round(50 * left) + ['right'] * (50 - round(50 * left))
-    seeds = [7, 8, 9] if policy in ('kiwi_flow', 'kiwi_diffusion') else [7]
+    seeds = [7, 8, 9] if name in ('flow 10', 'diffusion DDPM 100') else [7]
+    per_seed = [{'seed': s, 'trials': trials, 'successes': figures['successes'] - i, 'success':
+                 (figures['successes'] - i) / trials, 'smoothness': jerk * (1 + 0.05 * i), 'smoothness_successes':
+                 0.97 * jerk * (1 + 0.05 * i), 'digest': f'{s:016x}'} for i, s in enumerate(seeds)]
     return {
         'head': name, 'family': policy, 'policy': policy, 'stock': stock,
         'note': 'reduced to what two cores train' if stock else '', 'sampling': {'num_inference_steps': evaluations},
@@ -101,11 +108,10 @@ def _row(folder, head, trials, rng):
         'dissents': 3, 'seconds': 7.4, 'failures': {'post_hit': 3, 'timeout': trials - int(done.sum()) - 3}
         if trials - done.sum() > 3 else {'timeout': trials - int(done.sum())},
         'left_share': left, 'side_entropy': side_entropy(coverage), 'coverage_trials': 50,
+        'left': coverage.count('left'), 'right': coverage.count('right'),
         'parameters': 2_250_000 if not stock else 51_600_000, 'train_minutes': 31.0, 'train_steps': 6000,
         'train_seeds': seeds, 'digest': '8dc5d2f3b4de56e2',
-        'per_seed': [{'seed': s, 'trials': trials, 'successes': figures['successes'] - i, 'success':
-                      (figures['successes'] - i) / trials, 'smoothness': jerk * (1 + 0.05 * i),
-                      'digest': f'{s:016x}'} for i, s in enumerate(seeds)],
+        'per_seed': per_seed, **pooled_seeds(per_seed), 'horizon': 32, 'replan_rows': 8, 'period': 1 / 30,
         'path_key': key, 'overlay_key': f'chunks-{key}', 'film': None,
     }
 
@@ -142,7 +148,7 @@ def _chunk(rng, side):
 def _executor(head, mode, change, factor, rng):
     return {'head': head[0], 'executor': mode, **_success(float(np.clip(head[3] + change, 0, 1)), 50),
             'smoothness': head[4] * factor * (1 + 0.03 * rng.random()), 'seam_ratio': 1.4 if mode == 'sync' else 1.05,
-            'underruns': 0, 'starved_seconds': 0.0, 'left_share': head[7]}
+            'underruns': 31 if mode == 'sync' else 0, 'starved_seconds': 9.5 if mode == 'sync' else 0.0, 'left_share': head[7]}
 
 
 def _requery(head, interval):
@@ -161,5 +167,8 @@ def _control(folder, head, trials, rng):
 
 
 def _pair(a, b, trials):
-    return {'a': a, 'b': b, 'trials': trials, 'both': trials - 20, 'only_a': 14, 'only_b': 4, 'neither': 2,
-            'p_value': 0.0308}
+    first, last = ({'trials': trials, 'both': trials - 20, 'only_a': only_a, 'only_b': 18 - only_a, 'neither': 2}
+                   for only_a in (14, 8))
+    several = {a, b} == {'flow 10', 'diffusion DDPM 100'}
+    return {'a': a, 'b': b, **pooled_pairs([first]),
+            'pooled': pooled_pairs([first, last, last]) | {'seeds': [7, 8, 9]} if several else None}

@@ -5,7 +5,7 @@ import pytest
 from bakeoff_support import trial
 from hypothesis import given
 from hypothesis import strategies as st
-from kiwi_policy.core.metrics import mcnemar_exact
+from kiwi_policy.core.metrics import mcnemar_exact, wilson_interval
 from kiwi_training.bakeoff import figures, latent
 from kiwi_training.bakeoff.watching import mode_switches
 
@@ -34,6 +34,29 @@ def test_pairs_are_trials_of_the_same_start():
     assert (found['trials'], found['both'], found['only_a'], found['only_b'], found['neither']) == (4, 1, 1, 2, 0)
     assert found['p_value'] == 1.0
     assert figures.paired(a[:1], b[:1]) is None
+
+
+def test_the_seeds_of_a_pair_are_summed_before_they_are_tested():
+    pairs = [figures.compared([(True, False)] * 4 + [(True, True)]), figures.compared([(True, False), (False, True)] * 2)]
+    found = figures.pooled_pairs(pairs)
+    assert (found['trials'], found['both'], found['only_a'], found['only_b'], found['neither']) == (9, 1, 6, 2, 0)
+    assert found['p_value'] == pytest.approx(2 * (1 + 8 + 28) / 256)
+
+
+def test_seeds_are_pooled_and_their_range_is_told():
+    entries = [{'seed': seed, 'trials': 10, 'successes': many, 'success': many / 10} for seed, many in ((7, 9), (8, 6))]
+    found = figures.pooled_seeds(entries)
+    low, high = wilson_interval(15, 20)
+    assert found == {'success_seeds': [0.6, 0.9], 'pooled': {
+        'trials': 20, 'successes': 15, 'success': 0.75, 'success_low': low, 'success_high': high, 'seeds': [7, 8]}}
+    assert figures.pooled_seeds(entries[:1]) == {'success_seeds': None, 'pooled': None}
+
+
+@pytest.mark.parametrize('left, right, trials, both', [
+    (10, 40, 50, True), (9, 41, 50, False), (5, 5, 50, False), (0, 0, 0, False)])
+def test_both_sides_are_shares_of_all_rollouts(left, right, trials, both):
+    assert figures.takes_both_sides(left, right, trials, 0.2) is both
+    assert figures.takes_both_sides(right, left, trials, 0.2) is both
 
 
 def test_figures_of_trials():
@@ -67,6 +90,13 @@ def test_active_dimensions_are_those_whose_mean_varies_over_the_data():
     found = latent.figures(batches)
     assert (found['active_dims'], found['latent_dim'], found['frames']) == (2, 3, 400)
     assert (found['kl_nats'], found['error_posterior'], found['error_zero']) == (2.0, 0.0, 0.5)
+    assert latent.at_the_fork(found) == {'kl_nats_fork': 2.0, 'error_posterior_fork': 0.0, 'error_zero_fork': 0.5,
+                                         'frames_fork': 400}
+
+
+def test_a_latent_that_diverged_is_unknown():
+    found = latent.figures([latent.Measured(np.array([np.nan]), np.zeros((1, 2)), {'zero': np.array([np.inf])})])
+    assert found['kl_nats'] is None and found['error_zero'] is None
 
 
 def test_latency_in_milliseconds():

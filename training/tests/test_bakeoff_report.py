@@ -23,6 +23,7 @@ from kiwi_training.bakeoff.report import (
 from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, inline, montage, sketch, standalone
 from kiwi_training.bakeoff.report.contents import contents
 from kiwi_training.bakeoff.report.labels import Label, place_labels, spread
+from kiwi_training.bakeoff.report.pairing import holm, peers
 from kiwi_training.bakeoff.report.sides import clearance, side_of_path
 from kiwi_training.bakeoff.report.simplify import simplify
 from kiwi_training.bakeoff.report.source import Entry, Source, normalise
@@ -30,7 +31,7 @@ from kiwi_training.bakeoff.report.table import KEYS
 from report_fixture import HEADS, make_folder
 
 FEW = tuple(head for head in HEADS if head[0] in ('bc mse', 'cvae z~N', 'diffusion DDPM 100', 'flow 10', 'act'))
-TITLES = ('Decision', 'Heads', 'Success against latency', 'Smoothness', 'Latency', 'Rollouts from above',
+TITLES = ('Decision', 'Goals', 'Heads', 'Success against latency', 'Smoothness', 'Latency', 'Rollouts from above',
           'Action chunks at the fork', 'Executor modes', "Asking again too early (the lab's gotcha)",
           'Noise kept or fresh', 'Forced fork', 'Latent collapse', 'Paired tests', 'How it was run')
 NASTY = '<script>alert(1)</script> $x_1$ | `a` & "b"'
@@ -156,11 +157,12 @@ def test_200_rollouts_of_a_head_are_drawn_in_less_than_100_kilobytes(tmp_path):
 def test_the_table_has_the_labs_columns_first(bakeoff):
     lines = table_markdown(json.loads((bakeoff / 'summary.json').read_text())).splitlines()
     assert lines[0].startswith('| head | success | smoothness (jerk) | evals/chunk | latency | 95 % interval |')
-    assert len(lines) == 2 + len(FEW)
-    assert lines[-1].startswith('| act (stock) |')
+    assert len(lines) == 2 + len(FEW) + 2 and lines[-1].startswith('†: too slow for its chunk')
+    assert lines[-3].startswith('| act (stock) |')
+    assert [line.split('|')[1].strip() for line in lines[2:-2] if '†' in line] == ['diffusion DDPM 100 †']
     flow = next(line for line in lines if 'flow 10' in line)
     cells = [cell.strip() for cell in flow.strip('|').split('|')]
-    assert cells[0] == '**flow 10**' and cells[2:5] == ['**0.268 deg**', '**10**', '**66 ms**']
+    assert cells[0] == '**flow 10**' and cells[2:5] == ['**0.260 deg**', '**10**', '**66 ms**']
     assert cells[-2:] == ['**2.25 M**', '**31 min**']
 
 
@@ -204,7 +206,7 @@ def test_any_figure_may_be_null(bakeoff, tmp_path, seed):
 
 def test_figures_with_gaps_are_drawn(bakeoff, tmp_path):
     summary = json.loads((bakeoff / 'summary.json').read_text())
-    gaps = ('success_low', 'latency_p95_ms', 'left_share', 'evals_per_chunk', 'per_seed', 'seam_ratio',
+    gaps = ('success_low', 'latency_p95_ms', 'left_share', 'left', 'smoothness_successes', 'evals_per_chunk', 'per_seed', 'seam_ratio',
             'mode_switches', 'post_hits')
     for part in ('rows', 'executors', 'requery', 'control'):
         for index, entry in enumerate(summary[part]):
@@ -281,9 +283,23 @@ def test_findings_name_the_best_and_the_fastest_within_noise():
         row['latency_p50_ms'] = latency
     said = ' '.join(findings.success_latency(rows))
     assert 'slow succeeds most often: 95.0 %' in said and 'fastest of them all is quick with 92.0 % at 60 ms' in said
+    assert 'the 95 % interval of quick overlaps its own' in said and 'told apart' not in said
     rows[1]['success_high'] = 0.89
     said = ' '.join(findings.success_latency(rows))
-    assert 'quick ' not in said and "No other head's 95 % interval" in said
+    assert 'quick ' not in said and 'Every other head is below it' in said
+
+
+def test_a_paired_test_goes_before_overlapping_intervals():
+    rows = entries(('a', 0.95), ('b', 0.92), ('c', 0.5))
+    for row in rows:
+        row['latency_p50_ms'] = 10.0
+    pairs = [Entry(a='b', b='a', p_value=0.01), Entry(a='a', b='c', p_value=0.2)]
+    found = peers(rows, pairs)
+    assert [[row['head'] for row in of] for of in (found.equal, found.overlapping, found.below)] == [['c'], [], ['b']]
+    assert '1 other head does not differ from it at the 5 % level (McNemar' in ' '.join(
+        findings.success_latency(rows, pairs))
+    unbounded = [*rows[:1], Entry(head='d', success=0.1)]
+    assert peers(unbounded).all == rows[:1] and peers(unbounded).below == [], 'nothing is known of d'
 
 
 def test_findings_say_whether_the_control_failed_as_it_must():
@@ -292,26 +308,29 @@ def test_findings_say_whether_the_control_failed_as_it_must():
         entry |= {'trials': 100, 'successes': round(100 * entry['success']), 'post_hits': hits}
     said = findings.control(heads)
     assert said[0].startswith('bc drives into the post in most rollouts: success 10/100')
-    assert said[1:] == ['flow succeeds most often (95/100).', 'Below it beyond noise: cvae (70/100).']
+    assert said[1:] == ['flow succeeds most often (95/100).', 'Below it, intervals apart: cvae (70/100).']
+    heads[2]['success_high'] = 0.91
+    assert findings.control(heads)[1] == 'flow succeeds most often (95/100); intervals overlap with cvae (70/100).'
     heads[0]['post_hits'] = 3
     assert 'did not fail as it must' in findings.control(heads)[0]
 
 
 def test_findings_compare_the_shortest_interval_with_the_longest():
-    line = [Entry(head='flow', interval_actions=n, success=s, smoothness=j, mode_switches=m)
+    line = [Entry(head='flow', interval_actions=n, success=s, jerk=j, mode_switches=m)
             for n, s, j, m in ((32, 0.96, 0.28, 0.1), (1, 0.44, 0.64, 3.4), (8, 0.9, 0.3, 0.4))]
     assert findings.requery(line) == [
-        'flow, asked for a chunk after every 1 action instead of 32: success 44 % instead of 96 %, smoothness 0.640 deg '
+        'flow, asked again after 1 executed action instead of 32: success 44 % instead of 96 %, smoothness 0.640 deg '
         'instead of 0.280 deg, mode switches per rollout 3.4 instead of 0.1.']
 
 
 def test_holms_correction():
-    assert findings.holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]
-    assert findings.holm([0.04]) == [True] and findings.holm([]) == []
+    assert holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]
+    assert holm([0.04]) == [True] and holm([]) == []
 
 
 def test_multimodal_is_what_the_configuration_asks_for():
-    rows = [{'head': 'a', 'left_share': 0.15}, {'head': 'b', 'left_share': 0.5}, {'head': 'c'}]
+    rows = [{'head': 'a', 'left_share': 0.5, 'left': 6, 'right': 6, 'coverage_trials': 50},
+            {'head': 'b', 'left': 25, 'right': 25, 'coverage_trials': 50}, {'head': 'c', 'left_share': 0.5}]
     assert [row['multimodal'] for row in normalise({'rows': copy.deepcopy(rows)})['rows']] == [False, True, None]
     lenient = normalise({'rows': rows, 'config': {'decision': {'min_side_share': 0.1}}})
     assert [row['multimodal'] for row in lenient['rows']] == [True, True, None]

@@ -38,18 +38,58 @@ def latency_figures(latency):
     return {'latency_p50_ms': 1e3 * p50, 'latency_p95_ms': 1e3 * p95}
 
 
+def takes_both_sides(left, right, trials, least):
+    """True where each side was taken in at least a share `least` of all rollouts from one start.
+
+    Rollouts that took no side count among `trials`: 5 left and 5 right of 50 are a tenth on either side.
+    """
+    return trials > 0 and min(left, right) / trials >= least
+
+
 def paired(a, b):
     """McNemar's exact test of two lists of trials over the seeds both have; None without any."""
     ours, theirs = ({(trial.rollout.seed, trial.rollout.sampling_seed): trial.rollout.success for trial in trials}
                     for trials in (a, b))
     shared = sorted(set(ours) & set(theirs))
-    if not shared:
-        return None
-    both = sum(ours[seed] and theirs[seed] for seed in shared)
-    only_a = sum(ours[seed] and not theirs[seed] for seed in shared)
-    only_b = sum(theirs[seed] and not ours[seed] for seed in shared)
-    return {'trials': len(shared), 'both': both, 'only_a': only_a, 'only_b': only_b,
-            'neither': len(shared) - both - only_a - only_b, 'p_value': metrics.mcnemar_exact(only_a, only_b)}
+    return compared([(ours[seed], theirs[seed]) for seed in shared]) if shared else None
+
+
+def compared(outcomes):
+    """McNemar's exact test of a list of (success of a, success of b) from the same starts."""
+    return _tested({'trials': len(outcomes), 'both': outcomes.count((True, True)),
+                    'only_a': outcomes.count((True, False)), 'only_b': outcomes.count((False, True)),
+                    'neither': outcomes.count((False, False))})
+
+
+def pooled_pairs(pairs):
+    """The sums of several comparisons' counts, and McNemar's exact test on these sums."""
+    return _tested({name: sum(pair[name] for pair in pairs)
+                    for name in ('trials', 'both', 'only_a', 'only_b', 'neither')})
+
+
+def _tested(counts):
+    return counts | {'p_value': metrics.mcnemar_exact(counts['only_a'], counts['only_b'])}
+
+
+def pooled_seeds(entries):
+    """Success over several training seeds: {pooled, success_seeds}, both None below two.
+
+    Args:
+        entries: per seed a dict with seed, trials, successes and success.
+
+    Returns:
+        pooled: summed trials and successes with their Wilson interval, and the seeds; the interval takes all
+            rollouts as independent and so knows nothing of the differences between the seeds, which
+            success_seeds, [lowest, highest] rate, shows.
+    """
+    if len(entries) < 2:
+        return {'pooled': None, 'success_seeds': None}
+    trials, successes = (sum(entry[name] for entry in entries) for name in ('trials', 'successes'))
+    low, high = metrics.wilson_interval(successes, trials)
+    rates = [entry['success'] for entry in entries]
+    return {'pooled': {'trials': trials, 'successes': successes, 'success': successes / trials, 'success_low': low,
+                       'success_high': high, 'seeds': [entry['seed'] for entry in entries]},
+            'success_seeds': [min(rates), max(rates)]}
 
 
 def traces(trials):

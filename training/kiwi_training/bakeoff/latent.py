@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kiwi_training.bakeoff.figures import number
 from kiwi_training.bakeoff.tasks import Result, place
 
 ACTIVE_VARIANCE = 0.01
@@ -23,6 +24,7 @@ class LatentWork:
         val_split: fraction of episodes that were held out; with 0 all are used.
         resize: (height, width) the training used, or None.
         frames: at most so many.
+        first_frames: at most so many first frames of episodes; at the forced fork that is where the side is chosen.
     """
 
     checkpoint: str = place()
@@ -33,20 +35,24 @@ class LatentWork:
     val_split: float = 0.05
     resize: tuple | None = None
     frames: int = 512
+    first_frames: int = 512
 
     def run(self):
-        """The record of `figures`, with `kl_weight` and the number of frames."""
+        """The record of `figures`, with `kl_weight`; under names that end in `_fork`, of first frames alone."""
         import torch
 
         from kiwi_training.bakeoff.loaded import load_apart
         loaded = load_apart(self.checkpoint, self.digest, ())
-        policy, batches = loaded.policy, self._batches(loaded.policy.config)
+        policy = loaded.policy
+        every, first = self._batches(policy.config)
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            record = figures([_measure(policy, batch) for batch in batches])
+            record = figures([_measure(policy, batch) for batch in every])
+            record |= at_the_fork(figures([_measure(policy, batch) for batch in first]))
         return Result(record | {'kl_weight': policy.config.kl_weight})
 
     def _batches(self, config):
+        """Iterators over batches: of frames spread over the held-out episodes, of the first frame of each."""
         from lerobot.policies.factory import make_pre_post_processors
 
         from kiwi_training.batches import BatchReader
@@ -60,11 +66,15 @@ class LatentWork:
         set_image_size(meta, size)
         reader = BatchReader(cache, meta, delta_indices(config, meta))
         held = split_episodes(meta, self.val_split)[1] or list(range(meta.total_episodes))
-        chosen = validation_frames(meta, held)
-        chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), self.frames)).astype(int)]
+        first = np.array([meta.episodes[episode]['dataset_from_index'] for episode in held])
         preprocess, _ = make_pre_post_processors(config, pretrained_path=self.checkpoint)
-        for start in range(0, len(chosen), BATCH):
-            yield preprocess(reader.read(chosen[start:start + BATCH]))
+
+        def batches(frames, most):
+            chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), most)).astype(int)]
+            for start in range(0, len(chosen), BATCH):
+                yield preprocess(reader.read(chosen[start:start + BATCH]))
+
+        return batches(validation_frames(meta, held), self.frames), batches(first, self.first_frames)
 
 
 @dataclass(frozen=True)
@@ -101,9 +111,15 @@ def figures(batches):
     """Figures of a list of `Measured`: KL, active dimensions, reconstruction errors."""
     means = np.concatenate([batch.mean for batch in batches])       # (N, latent_dim)
     return {
-        'kl_nats': float(np.concatenate([batch.kl for batch in batches]).mean()),
+        'kl_nats': number(float(np.concatenate([batch.kl for batch in batches]).mean())),
         'active_dims': int((means.var(axis=0) > ACTIVE_VARIANCE).sum()), 'latent_dim': means.shape[1],
-        **{f'error_{name}': float(np.concatenate([batch.errors[name] for batch in batches]).mean())
+        **{f'error_{name}': number(float(np.concatenate([batch.errors[name] for batch in batches]).mean()))
            for name in batches[0].errors},
         'frames': len(means),
     }
+
+
+def at_the_fork(record):
+    """Of a record of first frames what does not need many of them, under names that end in `_fork`."""
+    return {f'{name}_fork': value for name, value in record.items()
+            if name in ('kl_nats', 'frames') or name.startswith('error_')}

@@ -10,6 +10,7 @@ from kiwi_training.bakeoff import figures
 from kiwi_training.bakeoff.decision import best_feasible, decide
 from kiwi_training.bakeoff.names import slug, training_name
 from kiwi_training.bakeoff.plan import replan_rows
+from kiwi_training.bakeoff.report.goals import diffusion_row, flow_row
 
 VERSIONS = ('lerobot', 'torch', 'diffusers', 'mujoco', 'numpy', 'kiwi_training', 'ray')
 SCATTERED = 50
@@ -54,8 +55,8 @@ def summarize(evidence):
         'title': config.title, 'created': f'{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}', 'config': evidence.table,
         'versions': versions(), 'machine': machine(), 'rows': rows,
         'executors': [_variant(item, executor=item.set.variant) for item in _of(evidence, 'executors')],
-        'requery': [_variant(item, interval_actions=int(item.set.variant.split()[-1]),
-                             achieved_actions=_achieved(evidence, item)) for item in _of(evidence, 'requery')],
+        'requery': [_variant(item, interval_actions=int(item.set.variant.split()[-1]))
+                    for item in _of(evidence, 'requery')],
         'noise': [_variant(item, noise=item.set.variant) for item in _of(evidence, 'noise')],
         'control': control, 'latent': list(_latent(evidence)), 'scene': scene(),
         'datasets': dict(evidence.known.datasets),
@@ -63,6 +64,7 @@ def summarize(evidence):
     }
     summary['pairs'] = list(_pairs(evidence, summary))
     summary['decision'] = decide(summary, config.decision)
+    summary['pairs'] += _goal_pair(evidence, summary)
     return summary, arrays
 
 
@@ -90,6 +92,7 @@ def _row(evidence, head, row):
         entry |= dict.fromkeys(('success', 'success_low', 'success_high'))
     if entry['evals_per_chunk'] is None:
         entry['evals_per_chunk'] = latency['evaluations'] or None
+    per_seed = _per_seed(evidence, head, row, found, trials) if trials else []
     fixed = _trials(evidence, 'coverage', row.name)
     sides = figures.side_figures(fixed) if fixed else dict.fromkeys(('left_share', 'side_entropy', 'left', 'right'))
     entry |= sides | {'coverage_trials': len(fixed) or None}
@@ -97,7 +100,7 @@ def _row(evidence, head, row):
         'parameters': latency['parameters'], 'train_minutes': effort.minutes, 'train_cpu_minutes': effort.cpu_minutes,
         'train_steps': effort.steps, 'train_seeds': list(seeds), 'digest': found.digest, 'horizon': found.horizon,
         'n_action_steps': found.n_action_steps, 'period': found.period, 'replan_rows': replan_rows(found.horizon),
-        'per_seed': _per_seed(evidence, head, row, found, trials) if trials else [],
+        'per_seed': per_seed, **figures.pooled_seeds(per_seed),
         'path_key': slug(row.name) if trials else None,
         'overlay_key': f'{slug(row.name)}-overlay' if slug(row.name) in evidence.overlays else None,
         'film': evidence.films.get(slug(row.name), {}).get('file')}
@@ -107,28 +110,25 @@ def _row(evidence, head, row):
 def _per_seed(evidence, head, row, found, trials):
     first = evidence.config.seeds(head)[0]
     entries = [_seed(first, trials, found.digest)]
-    for item in _of(evidence, 'seeds'):
-        if item.set.row == row.name:
-            seed = int(item.set.variant.split()[-1])
-            entries.append(_seed(seed, item.trials, evidence.known.checkpoints[head.name, seed, False].digest))
+    for seed, trials in _further_seeds(evidence, row.name).items():
+        entries.append(_seed(seed, trials, evidence.known.checkpoints[head.name, seed, False].digest))
     return entries
+
+
+def _further_seeds(evidence, row):
+    """Training seed -> trials of a row, without the seed that stands for it."""
+    return {int(item.set.variant.split()[-1]): item.trials for item in _of(evidence, 'seeds') if item.set.row == row}
 
 
 def _seed(seed, trials, digest):
     found = figures.success_figures(trials)
     return {'seed': seed, 'digest': digest} | {
-        name: found[name] for name in ('trials', 'successes', 'success', 'success_low', 'success_high', 'smoothness')}
+        name: found[name] for name in ('trials', 'successes', 'success', 'success_low', 'success_high', 'smoothness',
+                                       'smoothness_successes')}
 
 
 def _variant(item, **what):
     return {'head': item.set.row} | what | figures.success_figures(item.trials) | figures.side_figures(item.trials)
-
-
-def _achieved(evidence, item):
-    """Mean actions between two requests, as far as latency allowed."""
-    interval = figures.success_figures(item.trials)['request_interval']
-    seed = evidence.config.seeds(next(head for head in evidence.config.heads if head.name == item.set.head))[0]
-    return interval and interval / evidence.known.checkpoints[item.set.head, seed, False].period
 
 
 def _control(evidence, arrays):
@@ -151,7 +151,8 @@ def _latent(evidence):
         for suffix, task in (('', 'fork'), ('-control', 'forced fork')):
             record = evidence.latents.get(f'{slug(head.name)}{suffix}')
             if record is not None:
-                yield {'head': head.name, 'task': task} | record
+                unmeasured = {name: None for name in record if name.endswith('_fork') and not suffix}
+                yield {'head': head.name, 'task': task} | record | unmeasured
 
 
 def _pairs(evidence, summary):
@@ -166,9 +167,36 @@ def _pairs(evidence, summary):
     best = best_feasible(summary['rows'])
     wanted += [(best['head'], name) for name in names if best is not None and name != best['head']]
     for a, b in {frozenset(pair): pair for pair in reversed(wanted)}.values():
-        found = figures.paired(_trials(evidence, 'main', a), _trials(evidence, 'main', b))
+        found = _pair(evidence, a, b)
         if found is not None:
-            yield {'a': a, 'b': b} | found
+            yield found
+
+
+def _goal_pair(evidence, summary):
+    """The pair that the report's goals are judged by, in a list that is empty where it is there already."""
+    flow, diffusion = (row and row['head'] for row in (flow_row(summary), diffusion_row(summary)))
+    if not (flow and diffusion) or any({pair['a'], pair['b']} == {flow, diffusion} for pair in summary['pairs']):
+        return []
+    found = _pair(evidence, flow, diffusion)
+    return [found] if found is not None else []
+
+
+def _pair(evidence, a, b):
+    """McNemar's test of two rows, None without shared starts."""
+    found = figures.paired(_trials(evidence, 'main', a), _trials(evidence, 'main', b))
+    return found and {'a': a, 'b': b} | found | {'pooled': _pooled_pair(evidence, a, b, found)}
+
+
+def _pooled_pair(evidence, a, b, first):
+    """The same over all training seeds, where both rows have the same several ones and shared starts in each."""
+    seeds = {head.rows[0].name: evidence.config.seeds(head) for head in evidence.config.heads}
+    ours, theirs = _further_seeds(evidence, a), _further_seeds(evidence, b)
+    if seeds.get(a) is None or seeds.get(a) != seeds.get(b) or not ours or set(ours) != set(theirs):
+        return None
+    pairs = [first, *(figures.paired(ours[seed], theirs[seed]) for seed in sorted(ours))]
+    if None in pairs:
+        return None
+    return figures.pooled_pairs(pairs) | {'seeds': [seeds[a][0], *sorted(ours)]}
 
 
 def versions():

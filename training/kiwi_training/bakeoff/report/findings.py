@@ -1,5 +1,8 @@
 """What the figures say, one sentence each, computed from the data."""
 
+import math
+
+from kiwi_training.bakeoff.report.pairing import SIGNIFICANT, holm, overlap, peers
 from kiwi_training.bakeoff.report.text import (
     count,
     degrees,
@@ -14,39 +17,38 @@ from kiwi_training.bakeoff.report.text import (
     tally,
 )
 
-SIGNIFICANT = 0.05
-
 
 def measured(entries, *fields):
     """The entries that have all of these figures."""
     return [entry for entry in entries if all(known(entry[field]) for field in fields)]
 
 
-def within_noise(entries):
-    """(best entry, entries whose interval reaches the best one's) by success."""
-    entries = measured(entries, 'success', 'success_low', 'success_high')
-    if not entries:
-        return None, []
-    best = max(entries, key=lambda entry: entry['success'])
-    return best, [entry for entry in entries if entry['success_high'] >= best['success_low']]
-
-
-def success_latency(rows):
-    """Who is best, who is as good, and the fastest of those."""
-    best, peers = within_noise(rows)
+def success_latency(rows, pairs=()):
+    """Who is best, who does not differ from it, and the fastest of those."""
+    found = peers(rows, pairs)
+    best = found.best
     if best is None:
         return []
     said = [f'{best["head"]} succeeds most often: {percent(best["success"], 1)} ({interval(best)}).']
-    others = [row for row in peers if row is not best]
-    fast = measured(peers, 'latency_p50_ms')
-    if others and fast:
+    alike = []
+    if found.equal:
+        alike.append(f'{plural(len(found.equal), "other head does", "other heads do")} not differ from it at the 5 % level '
+                     "(McNemar's exact test on the same starts)")
+    if found.overlapping:
+        alike.append(f'without such a test, the 95 % {"interval" if len(found.overlapping) == 1 else "intervals"} of '
+                     f'{listing(row["head"] for row in found.overlapping)} '
+                     f'{"overlaps" if len(found.overlapping) == 1 else "overlap"} its own')
+    fast = measured(found.all, 'latency_p50_ms')
+    if alike and fast:
         fastest = min(fast, key=lambda row: row['latency_p50_ms'])
-        said.append(f'{plural(len(others), "other head is", "other heads are")} not told apart from it (95 % intervals '
-                    'overlap); ' + ('it is also the fastest of them' if fastest is best else 'the fastest of them all is '
-                                    f'{fastest["head"]} with {percent(fastest["success"], 1)}')
-                    + f' at {milliseconds(fastest["latency_p50_ms"])} per chunk.')
-    elif len(rows) > 1 and not others:
-        said.append('No other head\'s 95 % interval reaches its own.')
+        text = ', and '.join(alike)
+        said.append(text[:1].upper() + text[1:] + '; ' + (
+            'it is also the fastest of them' if fastest is best else
+            f'the fastest of them all is {fastest["head"]} with {percent(fastest["success"], 1)}')
+            + f' at {milliseconds(fastest["latency_p50_ms"])} per chunk.')
+    elif found.below and not alike:
+        said.append("Every other head is below it: p < 0.05 by McNemar's exact test on the same starts, or without such a "
+                    'test by 95 % intervals that do not overlap.')
     unable = [row['head'] for row in rows if row['multimodal'] is False]
     able = [row['head'] for row in rows if row['multimodal']]
     if able:
@@ -59,20 +61,20 @@ def success_latency(rows):
 
 def smoothness(rows):
     """The smoothest, the roughest, the smoothest of those that take both sides."""
-    rows = measured(rows, 'smoothness')
+    rows = measured(rows, 'smoothness_successes') or measured(rows, 'jerk')
     if not rows:
         return []
-    smoothest, roughest = (pick(rows, key=lambda row: row['smoothness']) for pick in (min, max))
+    smoothest, roughest = (pick(rows, key=lambda row: row['jerk']) for pick in (min, max))
     if len(rows) == 1:
-        return [f'{smoothest["head"]}: {degrees(smoothest["smoothness"])}.']
-    factor = roughest['smoothness'] / smoothest['smoothness'] if smoothest['smoothness'] else float('nan')
+        return [f'{smoothest["head"]}: {degrees(smoothest["jerk"])}.']
+    factor = roughest['jerk'] / smoothest['jerk'] if smoothest['jerk'] else float('nan')
     times = f', {factor:.1f} times as much' if factor >= 1.1 else ''
-    said = [f'{smoothest["head"]} is smoothest ({degrees(smoothest["smoothness"])}), {roughest["head"]} roughest '
-            f'({degrees(roughest["smoothness"])}{times}).']
+    said = [f'{smoothest["head"]} is smoothest ({degrees(smoothest["jerk"])}), {roughest["head"]} roughest '
+            f'({degrees(roughest["jerk"])}{times}).']
     able = [row for row in rows if row['multimodal']]
     if able:
-        best = min(able, key=lambda row: row['smoothness'])
-        said.append(f'Of the heads that take both sides {best["head"]} is smoothest: {degrees(best["smoothness"])}.')
+        best = min(able, key=lambda row: row['jerk'])
+        said.append(f'Of the heads that take both sides {best["head"]} is smoothest: {degrees(best["jerk"])}.')
     return said
 
 
@@ -86,8 +88,8 @@ def latency(rows):
         return [f'{fastest["head"]}: {milliseconds(fastest["latency_p50_ms"])} at the median.']
     said = [f'A chunk takes from {milliseconds(fastest["latency_p50_ms"])} ({fastest["head"]}) to '
             f'{milliseconds(slowest["latency_p50_ms"])} ({slowest["head"]}) at the median.']
-    starved = [row for row in measured(rows, 'underruns') if row['underruns'] > 0]
-    fed = measured(rows, 'underruns')
+    fed = [row for row in measured(rows, 'underruns') if row['executor'] != 'sync']
+    starved = [row for row in fed if row['underruns'] > 0]
     if starved:
         said.append('The executor ran out of actions under ' + listing(
             f'{row["head"]} ({plural(int(row["underruns"]), "time")})' for row in starved) + '.')
@@ -128,7 +130,7 @@ def executors(entries):
     """The mode that succeeds most and the one that is smoothest, over the heads."""
     said = []
     success, jerk = ({mode: _mean(entries, mode, field) for mode in dict.fromkeys(e['executor'] for e in entries)}
-                     for field in ('success', 'smoothness'))
+                     for field in ('success', 'jerk'))
     success, jerk = ({mode: value for mode, value in of.items() if value is not None} for of in (success, jerk))
     if success:
         best, worst = max(success, key=success.get), min(success, key=success.get)
@@ -142,7 +144,7 @@ def executors(entries):
 
 
 def requery(entries):
-    """Per head, asking at every action against asking at every chunk."""
+    """Per head, asking again after the fewest executed actions against after the most."""
     said = []
     for head in dict.fromkeys(entry['head'] for entry in entries):
         line = sorted((entry for entry in measured(entries, 'interval_actions') if entry['head'] == head),
@@ -151,11 +153,11 @@ def requery(entries):
             continue
         often, seldom = line[0], line[-1]
         changes = [f'{word} {form(often[field])} instead of {form(seldom[field])}' for word, field, form in (
-            ('success', 'success', percent), ('smoothness', 'smoothness', degrees),
+            ('success', 'success', percent), ('smoothness', 'jerk', degrees),
             ('mode switches per rollout', 'mode_switches', lambda value: number(value, '.1f')),
         ) if known(often[field]) and known(seldom[field])]
         if changes:
-            said.append(f'{head}, asked for a chunk after every {plural(int(often["interval_actions"]), "action")} instead '
+            said.append(f'{head}, asked again after {plural(int(often["interval_actions"]), "executed action")} instead '
                         f'of {int(seldom["interval_actions"])}: {", ".join(changes)}.')
     return said
 
@@ -168,18 +170,17 @@ def noise(entries):
         if not {'chunk', 'episode'} <= set(of):
             continue
         kept, fresh = of['episode'], of['chunk']
-        overlap = all(known(e[f]) for e in (kept, fresh) for f in ('success_low', 'success_high')) and (
-            kept['success_high'] >= fresh['success_low'] and fresh['success_high'] >= kept['success_low'])
         said.append(f'{head}: noise kept for an episode gives {percent(kept["success"])} success and '
                     f'{number(kept["mode_switches"], ".1f")} mode switches per rollout, fresh noise '
                     f'{percent(fresh["success"])} and {number(fresh["mode_switches"], ".1f")}'
-                    + (' (the intervals of success overlap).' if overlap else '.'))
+                    + (' (the intervals of success overlap).' if overlap(kept, fresh) else '.'))
     return said
 
 
 def control(entries):
     """Who drives into the post where nothing breaks the tie, who holds up, who is in between."""
-    best, peers = within_noise(entries)
+    found = peers(entries)
+    best = found.best
     if best is None:
         return []
     collapsed = [entry for entry in measured(entries, 'post_hits', 'trials', 'success')
@@ -191,12 +192,11 @@ def control(entries):
                     + listing(tally(entry) for entry in collapsed) + '.')
     else:
         said.append('No head drives into the post in most rollouts: the control did not fail as it must.')
-    others = [entry for entry in peers if entry is not best]
     said.append(f'{best["head"]} succeeds most often ({tally(best)})'
-                + (f'; not told apart from it: {_tallies(others)}.' if others else '.'))
-    between = [entry for entry in measured(entries, 'success') if entry not in peers and entry not in collapsed]
+                + (f'; intervals overlap with {_tallies(found.overlapping)}.' if found.overlapping else '.'))
+    between = [entry for entry in found.below if entry not in collapsed]
     if between:
-        said.append(f'Below it beyond noise: {_tallies(between)}.')
+        said.append(f'Below it, intervals apart: {_tallies(between)}.')
     return said
 
 
@@ -215,6 +215,9 @@ def latent(entries):
             text += ': collapsed.' if entry['active_dims'] == 0 else '.'
         else:
             text += '.'
+        if known(entry['kl_nats_fork']):
+            text += (f' At the fork KL {number(entry["kl_nats_fork"], ".3g")} nats, where one bit, the side, would be '
+                     f'{number(math.log(2), ".2f")}.')
         said.append(text)
     return said
 
@@ -233,13 +236,12 @@ def pairs(entries):
             f'The clearest: {_pair(min(entries, key=lambda entry: entry["p_value"]))}.']
 
 
-def holm(p_values, level=SIGNIFICANT):
-    """Which of several hypotheses Holm's step-down procedure rejects, list of bool."""
-    rejected, going = [False] * len(p_values), True
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        going = going and p_values[index] < level / (len(p_values) - rank)
-        rejected[index] = going
-    return rejected
+def pooled_pairs(entries):
+    """Of every pair that was compared over several training seeds as well, the sums."""
+    return [f'{entry["a"]} and {entry["b"]} over {plural(len(pooled["seeds"]), "training seed")}: only {entry["a"]} succeeds in '
+            f'{count(pooled["only_a"])}, only {entry["b"]} in {count(pooled["only_b"])} of {count(pooled["trials"])} pairs '
+            f'of rollouts (p {p_value(pooled["p_value"])}, McNemar\'s exact test on the sums over the seeds).'
+            for entry in entries if isinstance(pooled := entry['pooled'], dict)]
 
 
 def _pair(entry):

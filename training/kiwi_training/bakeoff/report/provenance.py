@@ -81,7 +81,7 @@ def _seeds(rows):
     return Table(
         ('head', 'training seed', 'rollouts', 'success', 'smoothness', 'digest'),
         [[name(row), str(seed.get('seed', NONE)), count(seed.get('trials')), percent(seed.get('success'), 1),
-          degrees(seed.get('smoothness')), str(seed.get('digest') or NONE)] for row, seed in entries], left=('digest',),
+          degrees(seed['jerk']), str(seed.get('digest') or NONE)] for row, seed in entries], left=('digest',),
         fold='Each training seed')
 
 

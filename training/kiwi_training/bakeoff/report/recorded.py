@@ -6,7 +6,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiwi_policy.core.metrics import mcnemar_exact, wilson_interval
+from kiwi_policy.core.metrics import wilson_interval
+from kiwi_training.bakeoff.figures import compared
 from kiwi_training.bakeoff.report.writing import write_report
 
 HEADER = ('started', 'finished', 'rollouts', 'seed', 'time_limit', 'task', 'sim', 'mode', 'head', 'checkpoint_digest',
@@ -125,14 +126,9 @@ def _pairs(records):
         for b in names[index + 1:]:
             common = sorted(outcomes[a].keys() & outcomes[b].keys(), key=str)
             if common:
-                pairs.append(_compare(a, b, [(outcomes[a][seed], outcomes[b][seed]) for seed in common]))
+                found = compared([(outcomes[a][seed], outcomes[b][seed]) for seed in common])
+                pairs.append({'a': a, 'b': b} | found)
     return pairs
-
-
-def _compare(a, b, both):
-    only_a, only_b = both.count((True, False)), both.count((False, True))
-    return {'a': a, 'b': b, 'trials': len(both), 'both': both.count((True, True)), 'only_a': only_a, 'only_b': only_b,
-            'neither': both.count((False, False)), 'p_value': mcnemar_exact(only_a, only_b)}
 
 
 def _film(record, folder):

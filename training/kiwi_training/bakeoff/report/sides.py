@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kiwi_training.bakeoff.figures import takes_both_sides
 from kiwi_training.bakeoff.report.text import known
 
 LEAST_SHARE = 0.2
@@ -18,7 +19,8 @@ def least_share(config):
 
 def is_multimodal(row, least):
     """True where a row takes both sides from one fixed start, None where that was not measured."""
-    return min(row['left_share'], 1 - row['left_share']) >= least if known(row['left_share']) else None
+    counts = [row.get(name) for name in ('left', 'right', 'coverage_trials')]
+    return takes_both_sides(*counts, least) if all(map(known, counts)) else None
 
 
 def side_of_path(path, post, radius):

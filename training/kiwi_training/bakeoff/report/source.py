@@ -5,14 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from kiwi_training.bakeoff.decision import feasible
 from kiwi_training.bakeoff.report.sides import is_multimodal, least_share
-from kiwi_training.bakeoff.report.text import NONE
+from kiwi_training.bakeoff.report.text import NONE, known
 
 LABELS = {
     'rows': ('head',), 'executors': ('head', 'executor'), 'requery': ('head',), 'noise': ('head', 'noise'),
     'control': ('head',), 'latent': ('head',), 'pairs': ('a', 'b'),
 }
 """The lists of a summary and which fields of their entries are names."""
+
+ROLLED_OUT = ('rows', 'executors', 'requery', 'noise', 'control')
+TIMES = ('latency_p95_ms', 'period', 'horizon', 'replan_rows')
+"""What the decision needs to know whether a row's latency fits its chunk."""
 
 
 class Entry(dict):
@@ -23,7 +28,10 @@ class Entry(dict):
 
 
 def normalise(summary):
-    """A summary in which every list exists and every missing field is None; rows say whether they are `multimodal`.
+    """A summary in which every list exists and every missing field is None.
+
+    Rows also say whether they are `multimodal` and `feasible`, True, False or None where that is not known;
+    what was rolled out has its `jerk`: smoothness of the successes, of all rollouts where there are none.
 
     Args:
         summary: dict as read from JSON.
@@ -47,9 +55,19 @@ def normalise(summary):
         if value is not None and not isinstance(value, dict):
             raise ValueError(f'{name} must be an object, got {type(value).__name__}')
         result[name] = Entry(value or {})
+    for name in ROLLED_OUT:
+        for entry in result[name]:
+            entry['jerk'] = _jerk(entry)
     for row in result['rows']:
         row['multimodal'] = is_multimodal(row, least_share(result['config']))
+        row['feasible'] = feasible(row) if all(known(row[name]) for name in TIMES) else None
+        row['per_seed'] = [Entry(seed) | {'jerk': _jerk(seed)} for seed in row['per_seed'] or ()]
     return result
+
+
+def _jerk(entry):
+    of_successes = entry.get('smoothness_successes')
+    return of_successes if known(of_successes) else entry.get('smoothness')
 
 
 class Source:

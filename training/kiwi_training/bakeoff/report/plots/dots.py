@@ -10,18 +10,18 @@ LINE = 0.29
 
 
 def smoothness(rows, layout):
-    """SVG of the jerk of each row, successes hollow beside it, training seeds as ticks."""
-    rows = [row for row in rows if known(row['smoothness'])]
+    """SVG of the jerk of each row, training seeds as ticks."""
+    rows = [row for row in rows if known(row['jerk'])]
 
     def paint(figure):
         axes = lines(figure, rows)
         for y, row in enumerate(rows):
             for seed in row['per_seed'] or ():
-                if known(seed.get('smoothness')):
-                    axes.plot(seed['smoothness'], y, '|', ms=9, mew=1.2, color=colour(row), alpha=0.6)
-            axes.plot([0, row['smoothness']], [y, y], color=colour(row), lw=1.2, alpha=0.35)
-            axes.plot(row['smoothness'], y, marker='s' if row['stock'] else 'o', ms=6.5, color=colour(row))
-            beside(axes, _right_end(row), y, degrees(row['smoothness']))
+                if known(seed['jerk']):
+                    axes.plot(seed['jerk'], y, '|', ms=9, mew=1.2, color=colour(row), alpha=0.6)
+            axes.plot([0, row['jerk']], [y, y], color=colour(row), lw=1.2, alpha=0.35)
+            axes.plot(row['jerk'], y, marker='s' if row['stock'] else 'o', ms=6.5, color=colour(row))
+            beside(axes, _right_end(row), y, degrees(row['jerk']))
         axes.set_xlim(0, 1.22 * max(_right_end(row) for row in rows) or 1)
         axes.set_xlabel('mean |Δ²a| (deg), less is smoother' if layout.narrow
                         else 'smoothness: mean |Δ²a| of the arm joints (deg), less is smoother')
@@ -100,5 +100,4 @@ def beside(axes, x, y, text):
 
 
 def _right_end(row):
-    return max([row['smoothness'], *(seed['smoothness'] for seed in row['per_seed'] or ()
-                                     if known(seed.get('smoothness')))])
+    return max([row['jerk'], *(seed['jerk'] for seed in row['per_seed'] or () if known(seed['jerk']))])

@@ -26,7 +26,7 @@ def draw(entries, layout):
     def paint(figure):
         every = figure.subplots(*shape).flat
         _paint(every[0], heads, modes, cells, 'success', 'success, 95 % interval (%)', 'flow', _success_text)
-        _paint(every[1], heads, modes, cells, 'smoothness', 'smoothness (deg), less is smoother', 'diffusion',
+        _paint(every[1], heads, modes, cells, 'jerk', 'smoothness (deg), less is smoother', 'diffusion',
                _smoothness_text)
         if not layout.narrow:
             every[1].set_yticklabels([])
@@ -68,4 +68,4 @@ def _success_text(entry):
 
 
 def _smoothness_text(entry):
-    return f'{entry["smoothness"]:.3f}', f'seams {entry["seam_ratio"]:.2f}' if known(entry['seam_ratio']) else ''
+    return f'{entry["jerk"]:.3f}', f'seams {entry["seam_ratio"]:.2f}' if known(entry['seam_ratio']) else ''

@@ -7,7 +7,7 @@ from kiwi_training.bakeoff.report.text import known
 
 MEASURES = (
     ('success', 'success (%)', 100.0),
-    ('smoothness', 'smoothness (deg)', 1.0),
+    ('jerk', 'smoothness (deg)', 1.0),
     ('mode_switches', 'mode switches per rollout', 1.0),
 )
 
@@ -42,7 +42,7 @@ def draw(entries, rows, layout):
             axes.set_ylim(0, 102 if field == 'success' else top * 1.08)
             axes.grid(axis='y')
             axes.set_title(title)
-            axes.set_xlabel('actions between requests')
+            axes.set_xlabel('actions executed per chunk')
             _name_lines(axes, ends)
 
     return sketch(layout.width, 2.1 * shape[0] if layout.narrow else 3.0, paint)

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kiwi_policy.nodes.episode_log import EpisodeSummary
-from kiwi_policy.nodes.results import RunResults
 from kiwi_training.bakeoff.report import (
     findings,
     markdown,
     palette,
-    report_rollouts,
-    summary_of_rollouts,
     table_markdown,
     write_docs,
     write_report,
@@ -27,7 +23,7 @@ from kiwi_training.bakeoff.report.pairing import holm, peers
 from kiwi_training.bakeoff.report.sides import clearance, side_of_path
 from kiwi_training.bakeoff.report.simplify import simplify
 from kiwi_training.bakeoff.report.source import Entry, Source, normalise
-from kiwi_training.bakeoff.report.table import KEYS
+from kiwi_training.bakeoff.report.table import KEYS, flat_rows
 from report_fixture import HEADS, make_folder
 
 FEW = tuple(head for head in HEADS if head[0] in ('bc mse', 'cvae z~N', 'diffusion DDPM 100', 'flow 10', 'act'))
@@ -164,6 +160,58 @@ def test_the_table_has_the_labs_columns_first(bakeoff):
     cells = [cell.strip() for cell in flow.strip('|').split('|')]
     assert cells[0] == '**flow 10**' and cells[2:5] == ['**0.260 deg**', '**10**', '**66 ms**']
     assert cells[-2:] == ['**2.25 M**', '**31 min**']
+
+
+def test_the_range_over_training_seeds_stands_beside_the_interval():
+    rows = [{'head': 'flow', 'success_seeds': [0.9, 0.955]}, {'head': 'act', 'success_seeds': None}]
+    lines = [[cell.strip() for cell in line.strip('|').split('|')] for line in table_markdown({'rows': rows}).splitlines()]
+    assert lines[0][5:7] == ['95 % interval', 'over seeds']
+    assert [line[6] for line in lines[2:]] == ['90.0 to 95.5 %', '–']
+
+
+def test_the_report_says_of_which_training_seed_its_figures_are(bakeoff):
+    text = (bakeoff / 'report' / 'report.md').read_text()
+    assert '16 rollouts per head, of training seed 7.' in text and 'Over seeds: the lowest and the highest' in text
+    assert 'over 3 training seeds: only flow 10 succeeds in 30, only diffusion DDPM 100 in 24 of 48 pairs' in text
+    alone = bare(train_seeds=[7], per_seed=[{'seed': 7}])
+    assert 'training seed' not in table_markdown(alone)
+
+
+def test_smoothness_is_that_of_the_successes():
+    rows = [{'head': 'waits', 'smoothness': 0.1, 'smoothness_successes': 0.4},
+            {'head': 'fails', 'smoothness': 0.2, 'smoothness_successes': None},
+            {'head': 'moves', 'smoothness': 0.3, 'smoothness_successes': 0.3}]
+    summary = normalise({'rows': rows})
+    assert [row['smoothness'] for row in flat_rows(summary)] == [0.4, 0.2, 0.3]
+    assert [line.split('|')[3].strip() for line in table_markdown(summary).splitlines()[2:]] == [
+        '0.400 deg', '0.200 deg', '0.300 deg']
+    assert findings.smoothness(summary['rows'])[0].startswith('moves is smoothest (0.300 deg), waits roughest')
+
+
+def test_a_pause_of_mode_sync_is_no_underrun(tmp_path):
+    modes = [{'head': 'flow', 'executor': mode, 'successes': 1, 'trials': 1, 'underruns': 31} for mode in ('sync', 'latest')]
+    text = words_of({'rows': [], 'executors': modes}, tmp_path)
+    shown = {cells[2].strip(): cells[7].strip() for cells in (line.split('|') for line in text.splitlines())
+             if len(cells) > 8 and cells[1].strip() == 'flow'}
+    assert shown == {'sync': '–', 'latest': '31'}
+    rows = normalise({'rows': [{'head': 'flow', 'executor': 'sync', 'underruns': 31, 'latency_p50_ms': 5.0},
+                               {'head': 'bc', 'underruns': 0, 'latency_p50_ms': 4.0}]})['rows']
+    assert findings.latency(rows)[-1] == 'The executor never ran out of actions.'
+
+
+def test_rows_too_slow_for_their_chunk_are_marked():
+    fits = {'head': 'fits', 'latency_p95_ms': 800.0, 'period': 1 / 30, 'horizon': 32, 'replan_rows': 8}
+    text = table_markdown({'rows': [fits, fits | {'head': 'slow', 'latency_p95_ms': 801.0}, {'head': 'who knows'}]})
+    assert '| slow † |' in text and text.count('†') == 2 and '| fits |' in text
+    assert '†' not in table_markdown({'rows': [fits]})
+
+
+def test_the_latent_at_the_fork_is_told_apart(tmp_path):
+    entry = {'head': 'cvae', 'task': 'forced fork', 'kl_nats': 0.1, 'active_dims': 1, 'latent_dim': 32}
+    text = words_of({'latent': [entry | {'kl_nats_fork': 0.65, 'error_zero_fork': 0.31}]}, tmp_path)
+    assert 'At the fork KL 0.65 nats, where one bit, the side, would be 0.69.' in text
+    assert re.search(r'\| cvae \| forced fork, first frames \|.* 0.65 nats \|.* 0.31 \|', text)
+    assert 'At the fork' not in words_of({'latent': [entry]}, tmp_path)
 
 
 def test_what_is_unknown_is_a_dash_in_the_table():
@@ -421,77 +469,3 @@ def contrast(a, b):
 
     light, dark = sorted((luminance(a), luminance(b)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
-
-
-class Log:
-    """What `RunResults` asks of an EpisodeLog."""
-
-    def __init__(self, latency):
-        self.latencies, self.evaluations = (latency, 2 * latency), (10, 10)
-
-    def executed(self):
-        return np.linspace(0, 1, 20)[:, None] * np.ones(9), np.arange(20) % 8 == 0
-
-
-def record(folder, outcomes, sim=True, head='kiwi_flow', latency=0.05):
-    """rollouts.json of rollout_node with one episode per outcome; returns its path."""
-    folder.mkdir()
-    results = RunResults(folder, {'started': '2026-01-01T00:00:00+00:00', 'head': head, 'mode': 'latest', 'sim': sim,
-                                  'checkpoint': '/somewhere', 'checkpoint_digest': 'abc', 'task': 'Put it there.',
-                                  'versions': {'torch': '2'}})
-    for index, outcome in enumerate(outcomes):
-        results.add(EpisodeSummary(
-            index, f'e{index}', 1000 + index if sim else 0, outcome == 'success', outcome, 7.0 + index, 0.3,
-            ('left', 'right')[index % 2] if sim else 'none', 20, 10.0, latency, 2 * latency, 0.1, 0.2, 1, 100, 0, 0, 18,
-            200, {}, 1.0, 0.03, 0.01, 0.03, 1.0, 29.0, f'rollout_{index + 1:03d}.mp4'), Log(latency))
-    results.finish()
-    return results.path
-
-
-def test_recorded_rollouts_give_the_same_rows(tmp_path):
-    path = record(tmp_path / 'flow', ['timeout', 'success', 'success', 'cube fell'], latency=0.05)
-    row = summary_of_rollouts({'my flow': path})['rows'][0]
-    assert row['head'] == 'my flow' and row['policy'] == 'kiwi_flow' and row['stock'] is False
-    assert (row['trials'], row['successes'], row['success']) == (4, 2, 0.5)
-    assert row['success_low'] == pytest.approx(0.150, abs=1e-3) and row['failures'] == {'timeout': 1, 'cube fell': 1}
-    assert row['latency_p50_ms'] == pytest.approx(75.0) and row['evals_per_chunk'] == 10.0
-    assert row['seconds'] == pytest.approx(8.5) and row['underruns'] == 4
-    assert row['left_share'] is None, 'these are different starts'
-    assert 'left 2, right 2' in row['note']
-    assert summary_of_rollouts({'act': record(tmp_path / 'act', ['success'], head='act')})['rows'][0]['stock']
-
-
-def test_runs_of_one_simulation_are_paired_and_real_ones_are_not(tmp_path):
-    a = record(tmp_path / 'a', ['success'] * 6)
-    b = record(tmp_path / 'b', ['timeout'] * 6)
-    pair, = summary_of_rollouts({'a': a, 'b': b})['pairs']
-    assert (pair['trials'], pair['both'], pair['only_a'], pair['only_b'], pair['neither']) == (6, 0, 6, 0, 0)
-    assert pair['p_value'] == pytest.approx(2 / 64)
-    c = record(tmp_path / 'c', ['success'] * 6, sim=False)
-    assert summary_of_rollouts({'a': a, 'c': c})['pairs'] == []
-
-
-def test_a_report_of_a_real_robot_with_its_film(tmp_path):
-    a = record(tmp_path / 'a', ['timeout', 'success'], sim=False)
-    (tmp_path / 'a' / 'rollout_001.mp4').write_bytes(b'failed')
-    (tmp_path / 'a' / 'rollout_002.mp4').write_bytes(b'succeeded')
-    page = report_rollouts({'a/b': a, 'act': record(tmp_path / 'b', [], sim=False, head='act')}, tmp_path / 'out')
-    content = page.read_text()
-    assert content.count('<video') == 1 and (tmp_path / 'out' / 'films' / 'a-b.mp4').read_bytes() == b'succeeded'
-    text = (tmp_path / 'out' / 'report' / 'report.md').read_text()
-    assert 'Executor modes: every rollout ran in one mode' in text and 'Decision: no rule was applied' in text
-    assert 'real robot, judged by its operator' in text
-
-
-@pytest.mark.parametrize('content, message', [
-    (None, 'no rollouts at'), ('x', 'no JSON'), ('{}', 'no list of episodes'), ('[]', 'no list of episodes')])
-def test_what_is_no_record_of_rollouts_is_refused(tmp_path, content, message):
-    if content is not None:
-        (tmp_path / 'rollouts.json').write_text(content)
-    with pytest.raises((FileNotFoundError, ValueError), match=message):
-        summary_of_rollouts({'flow': tmp_path / 'rollouts.json'})
-
-
-def test_without_rollouts_there_is_nothing_to_report():
-    with pytest.raises(ValueError, match='NAME='):
-        summary_of_rollouts({})

@@ -54,8 +54,8 @@ def heads(source):
     trials = sorted({int(row['trials']) for row in rows if known(row['trials'])})
     about = (f'{listing(trials)} rollouts per head{of_seed(rows)}. ' if trials else '') + (
         'Smoothness is the mean |Δ²a| of the executed action over time and the five arm joints, in degrees, over the '
-        'successful rollouts (over all where none succeeded): standing still before the post until time runs out is not '
-        'smooth. Evaluations per chunk are counted; latency is the median time of a chunk.')
+        'successful rollouts (all where none succeeded): to stand still until time runs out is not smooth. '
+        'Evaluations per chunk are counted; latency is the median time of a chunk.')
     if any(several_seeds(row) for row in rows):
         about += (' Over seeds: the lowest and the highest success among networks trained from several seeds; the 95 % '
                   'interval knows the starts of one of them only.')
@@ -66,9 +66,9 @@ def heads(source):
     if any(row['stock'] for row in rows):
         about += " Stock: LeRobot's own policy type."
     if any('diffusion' in str(row['policy']) for row in rows):
-        about += (' Diffusion, ours and stock, scales actions to −1 .. 1 by their least and greatest value, the range its '
-                  'sampler clips to; all others scale them by mean and standard deviation, ours with a floor under the '
-                  'latter. So diffusion differs from the other heads in this as well.')
+        about += (' Diffusion, ours and stock, scales actions to −1 .. 1 by their least and greatest value, which its '
+                  'sampler clips to; the others scale them by mean and standard deviation, ours with a floor under the '
+                  'latter. So diffusion differs from the other heads in more than the head.')
     return Section('heads', 'Heads', [], [head_table(source.summary), detail_table(source.summary)],
                    about)
 
@@ -92,8 +92,9 @@ def smoothness(source):
     if not rows:
         return Absent('Smoothness', 'no executed actions were recorded.')
     seeds = any(len(row['per_seed'] or ()) > 1 for row in rows)
+    caption = 'Mean over the successful rollouts of a head, over all where none succeeded.'
     figure = Figure('smoothness', 'Smoothness of each head',
-                    'Mean over the successful rollouts of a head, over all where none succeeded.' + (' Ticks: single training seeds.' if seeds else ''),
+                    caption + (' Ticks: single training seeds.' if seeds else ''),
                     lambda layout: dots.smoothness(rows, layout))
     return Section('smoothness', 'Smoothness', findings.smoothness(rows), [figure])
 
@@ -108,8 +109,8 @@ def latency(source):
                     lambda layout: dots.latency(rows, layout))
     return Section('latency', 'Latency', findings.latency(rows), [figure],
                    'Measured in one process on an otherwise idle machine, all heads in turn, and played back in the '
-                   'rollouts. In the ROS graph, where the simulation or the robot\'s drivers share the cores, chunks arrive '
-                   'later than this.')
+                   "rollouts. In the ROS graph, where the simulation or the robot's drivers share the cores, chunks "
+                   'arrive later.')
 
 
 def rollouts(source):

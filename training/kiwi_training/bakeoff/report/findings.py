@@ -32,8 +32,8 @@ def success_latency(rows, pairs=()):
     said = [f'{best["head"]} succeeds most often: {percent(best["success"], 1)} ({interval(best)}).']
     alike = []
     if found.equal:
-        alike.append(f'{plural(len(found.equal), "other head does", "other heads do")} not differ from it at the 5 % level '
-                     "(McNemar's exact test on the same starts)")
+        alike.append(f'{plural(len(found.equal), "other head does", "other heads do")} not differ from it at the 5 % '
+                     "level (McNemar's exact test on the same starts)")
     if found.overlapping:
         alike.append(f'without such a test, the 95 % {"interval" if len(found.overlapping) == 1 else "intervals"} of '
                      f'{listing(row["head"] for row in found.overlapping)} '
@@ -47,8 +47,8 @@ def success_latency(rows, pairs=()):
             f'the fastest of them all is {fastest["head"]} with {percent(fastest["success"], 1)}')
             + f' at {milliseconds(fastest["latency_p50_ms"])} per chunk.')
     elif found.below and not alike:
-        said.append("Every other head is below it: p < 0.05 by McNemar's exact test on the same starts, or without such a "
-                    'test by 95 % intervals that do not overlap.')
+        said.append("Every other head is below it: p < 0.05 by McNemar's exact test on the same starts, or without such "
+                    'a test by 95 % intervals that do not overlap.')
     unable = [row['head'] for row in rows if row['multimodal'] is False]
     able = [row['head'] for row in rows if row['multimodal']]
     if able:
@@ -238,9 +238,10 @@ def pairs(entries):
 
 def pooled_pairs(entries):
     """Of every pair that was compared over several training seeds as well, the sums."""
-    return [f'{entry["a"]} and {entry["b"]} over {plural(len(pooled["seeds"]), "training seed")}: only {entry["a"]} succeeds in '
-            f'{count(pooled["only_a"])}, only {entry["b"]} in {count(pooled["only_b"])} of {count(pooled["trials"])} pairs '
-            f'of rollouts (p {p_value(pooled["p_value"])}, McNemar\'s exact test on the sums over the seeds).'
+    return [f'{entry["a"]} and {entry["b"]} over {plural(len(pooled["seeds"]), "training seed")}: '
+            f'only {entry["a"]} succeeds in {count(pooled["only_a"])}, only {entry["b"]} in {count(pooled["only_b"])} of '
+            f'{count(pooled["trials"])} pairs of rollouts (p {p_value(pooled["p_value"])}, McNemar\'s exact test on the '
+            'sums over the seeds).'
             for entry in entries if isinstance(pooled := entry['pooled'], dict)]
 
 

@@ -24,7 +24,7 @@ def goals(summary):
     flow = flow_row(summary)
     if flow is None:
         return []
-    found = [_success(flow, summary), _faster(flow, _fastest(summary, 'act'), 1, 'stock ACT'),
+    found = [_success(flow, summary), _faster(flow, _fastest(summary, 'act'), 1, "LeRobot's ACT"),
              _faster(flow, _fastest(summary, 'kiwi_cvae'), CVAE_FACTOR, 'the CVAE'), _smoothest(flow, summary['rows'])]
     return [goal for goal in found if goal is not None]
 
@@ -78,7 +78,8 @@ def _success(flow, summary):
     side = 'a' if pair['a'] == flow['head'] else 'b'
     other = 'b' if side == 'a' else 'a'
     below = pooled[f'only_{side}'] < pooled[f'only_{other}'] and pooled['p_value'] < SIGNIFICANT
-    return Goal(f'The success of {flow["head"]} is not below that of {diffusion["head"]} beyond noise', not below, figures)
+    return Goal(f'The success of {flow["head"]} is not below that of {diffusion["head"]} beyond noise', not below,
+                figures)
 
 
 def _rate(row):
@@ -95,7 +96,8 @@ def _faster(flow, other, factor, whose):
         return None
     limit = factor * other['latency_p50_ms']
     times = f'{factor} times ' if factor != 1 else ''
-    return Goal(f'The median latency of {flow["head"]} is at most {times}that of {whose}', flow['latency_p50_ms'] <= limit,
+    return Goal(f'The median latency of {flow["head"]} is at most {times}that of {whose}',
+                flow['latency_p50_ms'] <= limit,
                 f'{milliseconds(flow["latency_p50_ms"])} against {times}{milliseconds(other["latency_p50_ms"])} of '
                 f'{other["head"]}')
 

@@ -27,7 +27,8 @@ def executors(source):
     if not entries:
         return Absent(title, 'every rollout ran in one mode.')
     table = Table(
-        ('head', 'executor', 'success', '95 % interval', 'smoothness', 'seam ratio', 'underruns', 'starved', 'left/right'),
+        ('head', 'executor', 'success', '95 % interval', 'smoothness', 'seam ratio', 'underruns', 'starved',
+         'left/right'),
         [[e['head'], e['executor'], tally(e), interval(e), degrees(e['jerk']),
           number(e['seam_ratio']), underruns(e), number(e['starved_seconds'], '.1f', 's'),
           sides(e['left_share'])] for e in entries], left=('executor',), fold='All figures',
@@ -52,8 +53,8 @@ def asked_again(source):
                     'A mode switch is a new chunk that heads for the other side of the post.',
                     lambda layout: requery.draw(entries, source.summary['rows'], layout))
     return Section('requery', title, findings.requery(entries), [figure, table],
-                   'So many actions of a chunk are executed, then the next chunk is asked for from the newest observation and '
-                   'takes over at once: executor mode sync, without latency, blending or a gate. ' + _trials(entries))
+                   'Of each chunk so many actions are executed, then the next is asked for from the newest observation: '
+                   'executor mode sync without latency, so that nothing holds a chunk back. ' + _trials(entries))
 
 
 def noise(source):
@@ -104,14 +105,14 @@ def latent(source):
         rows.append([e['head'], str(e['task'] or ''), number(e['kl_weight'], 'g'), *_divergence(e, ''),
                      f'{count(e["active_dims"])} of {count(e["latent_dim"])}'])
         if known(e['kl_nats_fork']):
-            rows.append([e['head'], f'{e["task"] or ""} at its fork'.strip(), number(e['kl_weight'], 'g'),
+            rows.append([e['head'], ', '.join(filter(None, (e['task'], 'first frames'))), number(e['kl_weight'], 'g'),
                          *_divergence(e, '_fork'), NONE])
     table = Table(('head', 'task', 'KL weight', 'KL', 'error, posterior', 'error, z = 0', 'error, z sampled',
                    'active dimensions'), rows, left=('task',))
     return Section('latent', 'Latent collapse', findings.latent(entries), [table],
-                   'On held-out episodes. Reconstruction error with the encoder\'s z, with z = 0 and with z ~ N(0, I): where '
-                   'all three are equal the decoder ignores z. In most frames the observation already shows the side; at the '
-                   'fork, the first frame of each episode of the forced fork, it does not.')
+                   "On held-out episodes. Reconstruction error with the encoder's z, with z = 0 and with z ~ N(0, I): "
+                   'where all three are equal the decoder ignores z. Most frames already show the side; the first frame of '
+                   'an episode of the forced fork, its fork, does not.')
 
 
 def paired(source):

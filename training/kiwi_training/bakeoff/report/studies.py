@@ -32,7 +32,7 @@ def executors(source):
         [[e['head'], e['executor'], tally(e), interval(e), degrees(e['jerk']),
           number(e['seam_ratio']), underruns(e), number(e['starved_seconds'], '.1f', 's'),
           sides(e['left_share'])] for e in entries], left=('executor',), fold='All figures',
-        note='Mode sync waits for every chunk: that is time starved, and no underrun.')
+        note='Mode sync waits for every chunk: its pauses are time starved, no underruns, and count as smooth.')
     figure = Figure('executors', 'Success and smoothness of each head in each executor mode',
                     'Bold: the best mode of each head. Seams: motion at takeovers over motion inside chunks, 95th '
                     'percentiles; 1 is seamless.', lambda layout: matrix.draw(entries, layout))
@@ -124,7 +124,7 @@ def paired(source):
     table = Table(
         ('a', 'b', 'starts', 'both succeed', 'only a', 'only b', 'neither', 'p', "after Holm's correction"),
         [[e['a'], e['b'], count(e['trials']), count(e['both']), count(e['only_a']), count(e['only_b']),
-          count(e['neither']), p_value(e['p_value']), 'differ' if differ else 'not told apart']
+          count(e['neither']), p_value(e['p_value']), 'differ' if differ else 'no difference shown']
          for e, differ in zip(entries, held)], left=('b', "after Holm's correction"))
     pooled = findings.pooled_pairs(entries)
     about = f"McNemar's exact test on the same starts{of_seed(source.summary['rows'])}."

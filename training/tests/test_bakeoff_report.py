@@ -1,4 +1,3 @@
-import copy
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -6,8 +5,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from kiwi_training.bakeoff.report import (
     findings,
     markdown,
@@ -16,13 +13,9 @@ from kiwi_training.bakeoff.report import (
     write_docs,
     write_report,
 )
-from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, inline, montage, sketch, standalone
+from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, standalone
 from kiwi_training.bakeoff.report.contents import contents
-from kiwi_training.bakeoff.report.labels import Label, place_labels, spread
-from kiwi_training.bakeoff.report.pairing import holm, peers
-from kiwi_training.bakeoff.report.sides import clearance, side_of_path
-from kiwi_training.bakeoff.report.simplify import simplify
-from kiwi_training.bakeoff.report.source import Entry, Source, normalise
+from kiwi_training.bakeoff.report.source import Source, normalise
 from kiwi_training.bakeoff.report.table import KEYS, flat_rows
 from report_fixture import HEADS, make_folder
 
@@ -318,154 +311,3 @@ def test_traces_are_never_unpickled(tmp_path):
     (tmp_path / 'summary.json').write_text(json.dumps(bare(path_key='flow')))
     with pytest.raises(ValueError, match='[Pp]ickle'):
         Source(tmp_path).trace('flow', 'xy', 'side', 'success')
-
-
-def entries(*pairs, **fields):
-    return [Entry(head=head, success=share, success_low=share - 0.05, success_high=share + 0.04, **fields)
-            for head, share in pairs]
-
-
-def test_findings_name_the_best_and_the_fastest_within_noise():
-    rows = entries(('slow', 0.95), ('quick', 0.92), ('quickest', 0.5))
-    for row, latency in zip(rows, (600.0, 60.0, 6.0)):
-        row['latency_p50_ms'] = latency
-    said = ' '.join(findings.success_latency(rows))
-    assert 'slow succeeds most often: 95.0 %' in said and 'fastest of them all is quick with 92.0 % at 60 ms' in said
-    assert 'the 95 % interval of quick overlaps its own' in said and 'told apart' not in said
-    rows[1]['success_high'] = 0.89
-    said = ' '.join(findings.success_latency(rows))
-    assert 'quick ' not in said and 'Every other head is below it' in said
-
-
-def test_a_paired_test_goes_before_overlapping_intervals():
-    rows = entries(('a', 0.95), ('b', 0.92), ('c', 0.5))
-    for row in rows:
-        row['latency_p50_ms'] = 10.0
-    pairs = [Entry(a='b', b='a', p_value=0.01), Entry(a='a', b='c', p_value=0.2)]
-    found = peers(rows, pairs)
-    assert [[row['head'] for row in of] for of in (found.equal, found.overlapping, found.below)] == [['c'], [], ['b']]
-    assert '1 other head does not differ from it at the 5 % level (McNemar' in ' '.join(
-        findings.success_latency(rows, pairs))
-    unbounded = [*rows[:1], Entry(head='d', success=0.1)]
-    assert peers(unbounded).all == rows[:1] and peers(unbounded).below == [], 'nothing is known of d'
-
-
-def test_findings_say_whether_the_control_failed_as_it_must():
-    heads = entries(('bc', 0.1), ('flow', 0.95), ('cvae', 0.7))
-    for entry, hits in zip(heads, (88, 2, 20)):
-        entry |= {'trials': 100, 'successes': round(100 * entry['success']), 'post_hits': hits}
-    said = findings.control(heads)
-    assert said[0].startswith('bc drives into the post in most rollouts: success 10/100')
-    assert said[1:] == ['flow succeeds most often (95/100).', 'Below it, intervals apart: cvae (70/100).']
-    heads[2]['success_high'] = 0.91
-    assert findings.control(heads)[1] == 'flow succeeds most often (95/100); intervals overlap with cvae (70/100).'
-    heads[0]['post_hits'] = 3
-    assert 'did not fail as it must' in findings.control(heads)[0]
-
-
-def test_findings_compare_the_shortest_interval_with_the_longest():
-    line = [Entry(head='flow', interval_actions=n, success=s, jerk=j, mode_switches=m)
-            for n, s, j, m in ((32, 0.96, 0.28, 0.1), (1, 0.44, 0.64, 3.4), (8, 0.9, 0.3, 0.4))]
-    assert findings.requery(line) == [
-        'flow, asked again after 1 executed action instead of 32: success 44 % instead of 96 %, smoothness 0.640 deg '
-        'instead of 0.280 deg, mode switches per rollout 3.4 instead of 0.1.']
-
-
-def test_holms_correction():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == [True, False, False, True]
-    assert holm([0.04]) == [True] and holm([]) == []
-
-
-def test_multimodal_is_what_the_configuration_asks_for():
-    rows = [{'head': 'a', 'left_share': 0.5, 'left': 6, 'right': 6, 'coverage_trials': 50},
-            {'head': 'b', 'left': 25, 'right': 25, 'coverage_trials': 50}, {'head': 'c', 'left_share': 0.5}]
-    assert [row['multimodal'] for row in normalise({'rows': copy.deepcopy(rows)})['rows']] == [False, True, None]
-    lenient = normalise({'rows': rows, 'config': {'decision': {'min_side_share': 0.1}}})
-    assert [row['multimodal'] for row in lenient['rows']] == [True, True, None]
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(2, 60), st.integers(0, 10**6), st.floats(1e-4, 0.2))
-def test_a_simplified_path_stays_within_its_tolerance(length, seed, tolerance):
-    path = np.cumsum(np.random.default_rng(seed).normal(0, 0.05, (length, 2)), axis=0)
-    slim = simplify(path, tolerance)
-    assert len(slim) <= len(path) and (slim[[0, -1]] == path[[0, -1]]).all()
-    assert all(clearance(slim, point) <= tolerance + 1e-9 for point in path)
-
-
-def test_simplifying_keeps_corners_drops_the_rest_and_ends_at_a_gap():
-    line = np.stack([np.linspace(0, 1, 50), np.abs(np.linspace(-1, 1, 50))], axis=1)
-    assert len(simplify(line, 0.02)) <= 4
-    broken = np.array([[0, 0], [1, 0], [np.nan, np.nan], [9, 9]])
-    assert simplify(broken, 0.1).tolist() == [[0, 0], [1, 0]]
-    assert len(simplify(np.full((4, 2), np.nan), 0.1)) == 0
-
-
-def test_the_side_of_a_path():
-    post, radius = (0.4, 0.0), 0.02
-    assert side_of_path([[0.2, 0.0], [0.4, 0.1], [0.5, 0.0]], post, radius) == 1
-    assert side_of_path([[0.2, 0.0], [0.4, -0.1], [0.5, 0.0]], post, radius) == -1
-    assert side_of_path([[0.2, 0.0], [0.6, 0.01]], post, radius) == 0
-    assert side_of_path([[0.2, 0.1], [0.3, 0.1]], post, radius) == 0
-
-
-def test_labels_of_crowded_points_do_not_cover_each_other():
-    from matplotlib.text import Text
-
-    boxes = []
-
-    def paint(figure):
-        axes = figure.subplots()
-        axes.set_xlim(0, 10)
-        axes.set_ylim(0, 10)
-        place_labels(axes, [Label(5 + 0.05 * i, 9 + 0.05 * i, 8.5, 9.5, f'head {i} of some length', '#000000')
-                            for i in range(9)])
-        figure.draw_without_rendering()
-        renderer = figure.canvas.get_renderer()
-        boxes.extend(Text.get_window_extent(text, renderer).padded(-1) for text in axes.texts)
-
-    sketch(8, 4.5, paint)
-    assert len(boxes) == 9
-    assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[index + 1:])
-
-
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=8))
-def test_spread_keeps_order_and_distance(positions):
-    moved = spread(positions, 3.0)
-    order = np.argsort(positions, kind='stable')
-    assert (np.diff(moved[order]) >= 3.0 - 0.1).all()
-    assert abs(moved.mean() - np.mean(positions)) < 1e-6
-
-
-def test_coordinates_are_rounded_and_texts_are_not():
-    svg = sketch(3, 2, lambda figure: figure.subplots().set_title('0.12345 & #0072b2'))
-    assert '0.12345 &amp; #0072b2' in svg
-    assert not re.search(r' d="[^"]*\.\d\d', svg)
-    assert '0.12345 &amp; #0072b2' in inline(svg, 'a plot', 'x')
-
-
-def test_panels_side_by_side_keep_their_references():
-    svg = sketch(2, 2, lambda figure: figure.subplots().plot([0, 1], [0, 1], 'x'))
-    both = montage([('<one>', svg), ('two', svg), ('three', svg)], 2)
-    root = ElementTree.fromstring(both)
-    ids = [element.get('id') for element in root.iter() if element.get('id')]
-    assert len(set(ids)) == len(ids) and '&lt;one&gt;' in both
-    assert {name for name in re.findall(r'(?:url\(|href=")#(.*?)[)"]', both)} <= set(ids)
-
-
-def test_colours_can_be_told_from_the_paper():
-    for colours in (palette.LIGHT, palette.DARK):
-        assert len(set(colours.values())) == len(colours)
-        for name in set(colours) - {'paper', 'rule'}:
-            assert contrast(colours[name], colours['paper']) >= 3.0, name
-        assert contrast(colours['ink'], colours['paper']) >= 7.0
-
-
-def contrast(a, b):
-    def luminance(colour):
-        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)

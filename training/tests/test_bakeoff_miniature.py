@@ -141,8 +141,8 @@ def test_a_bakeoff_from_start_to_end_interrupted_and_resumed(folder, counted, mo
         patch.setattr(Store, 'save', lambda store, task, result: (saved.append(task.key), save(store, task, result)))
         assert bake(folder) == 0
     assert trainings.calls == 5, 'a finished training is not repeated'
-    # 3 rows x 3, one further seed, 3 x 2 from one start, 3 other modes, 2 other intervals, 1 other noise, 1 control
-    assert rollouts.calls == 9 + 1 + 6 + 3 + 2 + 1 + 1
+    # 3 rows x 3, one further seed, 3 x 2 from one start, 3 other modes, 3 intervals, 1 other noise, 1 control
+    assert rollouts.calls == 9 + 1 + 6 + 3 + 3 + 1 + 1
     assert len(saved) == len(set(saved)), 'nothing is measured twice'
 
     done = rollouts.calls

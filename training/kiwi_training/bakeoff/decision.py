@@ -5,6 +5,8 @@ Works on the summary alone, so that the same table always gives the same decisio
 
 import math
 
+from kiwi_training.bakeoff.figures import takes_both_sides
+
 PERIOD = 1.0 / 30.0
 FAILS_CONTROL = 'fails the control'
 
@@ -89,8 +91,7 @@ def _not_multimodal(row, summary, settings):
     trials = row.get('coverage_trials')
     if not trials:
         return 'unknown', 'its sides from one fixed start were not measured'
-    least = min(row['left'], row['right']) / trials
-    if least < settings.min_side_share:
+    if not takes_both_sides(row['left'], row['right'], trials, settings.min_side_share):
         return 'unimodal', (f'from one fixed start {row["left"]} rollouts went left and {row["right"]} right '
                             f'of {trials}')
     if not summary.get('control'):

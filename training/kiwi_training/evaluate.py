@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kiwi_policy.core.config import FAVORS, MODES, ExecutorConfig
+from kiwi_policy.core.sampling_seeds import NOISES
 from kiwi_training.arguments import image_size
 from kiwi_training.evaluation import (
     Evaluation,
@@ -20,7 +21,7 @@ from kiwi_training.evaluation import (
     run_all,
     summarize,
 )
-from kiwi_training.rollouts import MEASURED, NOISES, RolloutSettings
+from kiwi_training.rollouts import MEASURED, RolloutSettings
 
 
 def main(argv=None):

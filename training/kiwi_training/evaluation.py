@@ -83,12 +83,9 @@ def check_fit(policy, settings):
 
 
 def make_fork_env(image_size, info):
-    """The simulated task, rendering the cameras the policy reads, as seldom as its history allows."""
-    from kiwi_sim.env import ForkEnv
-
-    from kiwi_training.frugal_env import FrugalForkEnv
-    kind = FrugalForkEnv if info.n_obs_steps == 1 else ForkEnv
-    return kind(image_size=image_size, cameras=tuple(info.cameras))
+    """The simulated task as a policy sees it, see `environment_for`."""
+    from kiwi_training.frugal_env import environment_for
+    return environment_for(info, image_size)
 
 
 def run_all(evaluation, progress=None):

@@ -31,3 +31,16 @@ class FrugalForkEnv(RenderOnDemand, ForkEnv):
 
 class FrugalForcedForkEnv(RenderOnDemand, ForcedForkEnv):
     """`ForcedForkEnv` that renders on demand."""
+
+
+def environment_for(info, image_size, task='fork'):
+    """The simulated task with the cameras a policy reads, rendered as seldom as its history allows.
+
+    Args:
+        info: `PolicyInfo`.
+        image_size: (height, width) in pixels.
+        task: 'fork' or 'forced fork'.
+    """
+    full, frugal = {'fork': (ForkEnv, FrugalForkEnv), 'forced fork': (ForcedForkEnv, FrugalForcedForkEnv)}[task]
+    kind = frugal if info.n_obs_steps == 1 else full
+    return kind(image_size=image_size, cameras=tuple(info.cameras))

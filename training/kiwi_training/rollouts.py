@@ -17,10 +17,10 @@ import numpy as np
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits, State
 from kiwi_policy.core.metrics import first_planned, smoothness
+from kiwi_policy.core.sampling_seeds import SamplingSeeds, check_noise
 from kiwi_training.wire import PictureDelay, through_jpeg
 
 MEASURED = 'measured'
-NOISES = ('chunk', 'episode')
 
 
 class Policy(Protocol):
@@ -77,8 +77,7 @@ class RolloutSettings:
             samples = self.latency if isinstance(self.latency, tuple) else (self.latency,)
             if not samples or not all(math.isfinite(sample) and sample >= 0 for sample in samples):
                 raise ValueError(f"latency must be s >= 0, a tuple of such, or '{MEASURED}', got {self.latency!r}")
-        if self.noise not in NOISES:
-            raise ValueError(f'noise must be one of {", ".join(NOISES)}, got {self.noise!r}')
+        check_noise(self.noise)
         if not self.time_limit > 0:
             raise ValueError(f'time_limit must be > 0 s, got {self.time_limit!r}')
         if self.image_delay != int(self.image_delay) or self.image_delay < 0:
@@ -207,9 +206,9 @@ class _Worker:
     """
 
     def __init__(self, policy, settings, rng, period, delays):
-        self._policy, self._settings, self._rng, self._period = policy, settings, rng, period
+        self._policy, self._settings, self._period = policy, settings, period
         self._delays = delays           # draws which of the measured latencies comes next
-        self._kept_seed = int(rng.integers(2**62)) if settings.noise == 'episode' else None
+        self._seeds = SamplingSeeds(rng, settings.noise)
         self._history = deque(maxlen=max(policy.info.n_obs_steps, 1))
         self._delay = PictureDelay(settings.image_delay)
         self._waiting = None
@@ -246,8 +245,7 @@ class _Worker:
     def _infer(self, request, history):
         prefix = request.committed if len(request.committed) else None
         began = time.perf_counter()
-        seed = self._kept_seed if self._kept_seed is not None else int(self._rng.integers(2**62))
-        prediction = self._policy.predict(history, self._settings.task, rng=seed, prefix=prefix)
+        prediction = self._policy.predict(history, self._settings.task, rng=self._seeds.draw(), prefix=prefix)
         took = time.perf_counter() - began
         self.inference_seconds.append(took)
         if prediction.evaluations is not None:

@@ -24,6 +24,7 @@ from kiwi_training.budget import LrSchedule, StepBudget, TimeBudget
 from kiwi_training.dataset_source import open_dataset
 from kiwi_training.ema import Ema
 from kiwi_training.frame_cache import load_frames
+from kiwi_training.freed_memory import keep_freed_memory
 from kiwi_training.interrupt import StopRequest
 from kiwi_training.options import TrainOptions
 from kiwi_training.policy_setup import (
@@ -69,6 +70,7 @@ class Trainer:
         self.options = options
         if options.threads:
             torch.set_num_threads(options.threads)
+        keep_freed_memory()
         meta = open_dataset(options.dataset)
         recipe = self._recipe(meta, resume_from)
         self.accelerator = _accelerator(options, recipe.policy)

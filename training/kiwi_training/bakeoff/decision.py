@@ -6,8 +6,8 @@ Works on the summary alone, so that the same table always gives the same decisio
 import math
 
 from kiwi_training.bakeoff.figures import takes_both_sides
+from kiwi_training.bakeoff.inspection import PERIOD
 
-PERIOD = 1.0 / 30.0
 FAILS_CONTROL = 'fails the control'
 
 

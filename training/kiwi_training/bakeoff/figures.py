@@ -20,8 +20,6 @@ def success_figures(trials):
         'underruns': found['underruns'], 'starved_seconds': found['starved_seconds'], 'skipped': found['skipped'],
         'dissents': found['dissents'], 'clamped': found['clamped'], 'seconds': found['seconds'],
         'failures': found['failures'], 'mode_switches': mean([mode_switches(trial.sides) for trial in trials]),
-        'request_interval': mean([trial.rollout.status.request_interval for trial in trials
-                                  if len(trial.rollout.inference_seconds) > 1]),
     }
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-PERIOD = 1.0 / 30.0
+from kiwi_policy.core.features import RATE_HZ
+
+PERIOD = 1.0 / RATE_HZ
 """s between rows where a checkpoint (of LeRobot's own policies) does not say."""
 
 

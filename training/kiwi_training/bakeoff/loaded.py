@@ -36,19 +36,9 @@ def load_apart(checkpoint, digest, sampling, device='cpu'):
 
 def environment(task, image_size, info):
     """The simulated task, with the cameras a policy reads, rendered as seldom as its history allows."""
-    cameras, seldom = tuple(info.cameras), info.n_obs_steps == 1
-    return _kept(_environments, (task, image_size, cameras, seldom),
-                 lambda: PosedEnv(_make(task, image_size, cameras, seldom)))
-
-
-def _make(task, image_size, cameras, seldom):
-    from kiwi_sim.env import ForkEnv
-    from kiwi_sim.forced_fork import ForcedForkEnv
-
-    from kiwi_training.frugal_env import FrugalForcedForkEnv, FrugalForkEnv
-    kinds = {('fork', True): FrugalForkEnv, ('fork', False): ForkEnv,
-             ('forced fork', True): FrugalForcedForkEnv, ('forced fork', False): ForcedForkEnv}
-    return kinds[task, seldom](image_size=image_size, cameras=cameras)
+    from kiwi_training.frugal_env import environment_for
+    return _kept(_environments, (task, image_size, tuple(info.cameras), info.n_obs_steps == 1),
+                 lambda: PosedEnv(environment_for(info, image_size, task)))
 
 
 def _kept(shelf, key, make):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from kiwi_policy.core.features import RATE_HZ
+from kiwi_policy.core.sampling_seeds import NOISES
 from kiwi_sim.forced_fork import FORCED_TASK
 from kiwi_training.bakeoff.filming import FilmWork
 from kiwi_training.bakeoff.latency import RowLatency
@@ -115,11 +116,6 @@ def extras(config, known, films):
     return tasks + list(_latents(config, known))
 
 
-def replan_rows(horizon):
-    """Rows between two requests in executor mode latest, unless set."""
-    return max(horizon // 4, 1)
-
-
 def sampling_of(row):
     """A row's sampling overrides as a tuple of pairs."""
     return tuple(sorted(row.sampling.items()))
@@ -133,6 +129,10 @@ def _rows(config, known, names):
         found = known.checkpoints.get((head.name, config.seeds(head)[0], False))
         if found is not None and row.name in known.latencies and (not known.only or row.name in known.only):
             yield head, row, found
+
+
+def _median_latency(known, row):
+    return float(np.median(known.latencies[row.name]['seconds']))
 
 
 def _work(config, known, row, found, **changes):
@@ -205,8 +205,8 @@ def _coverage(config, known):
         return
     start = config.rollouts.seed
     for head, row, found in _rows(config, known, config.coverage.rows):
-        constant = (float(np.median(known.latencies[row.name]['seconds'])),)
-        yield _set(config, 'coverage', row.name, head.name, _work(config, known, row, found, latency=constant),
+        work = _work(config, known, row, found, latency=(_median_latency(known, row),))
+        yield _set(config, 'coverage', row.name, head.name, work,
                    [(start, COVERAGE_SEED + index) for index in range(config.coverage.trials)])
 
 
@@ -218,14 +218,14 @@ def _requery(config, known):
             executor = MODES['sync'] | {'n_action_steps': rows}
             work = _work(config, known, row, found, executor=executor, latency=(0.0,))
             yield _set(config, 'requery', row.name, head.name, work, _paired(config, config.requery.trials),
-                       f'every {rows}', float(np.median(known.latencies[row.name]['seconds'])))
+                       f'every {rows}', _median_latency(known, row))
 
 
 def _noise(config, known):
     if config.noise is None:
         return
     for head, row, found in _rows(config, known, config.noise.rows):
-        for noise in ('chunk', 'episode'):
+        for noise in NOISES:
             yield _set(config, 'noise', row.name, head.name, _work(config, known, row, found, noise=noise),
                        _paired(config, config.noise.trials), noise)
 

@@ -10,7 +10,7 @@ from kiwi_training.bakeoff.tasks import Result, place
 from kiwi_training.evaluation import rollout_record
 from kiwi_training.rollouts import Rollout, RolloutSettings, run_rollout
 
-STATUS = ('underruns', 'starved_seconds', 'skipped', 'clamped', 'dissents', 'overlap', 'request_interval', 'takeovers')
+STATUS = ('underruns', 'starved_seconds', 'skipped', 'clamped', 'dissents', 'overlap', 'takeovers')
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiwi_policy.core.schedule import replan_rows
 from kiwi_training.bakeoff import figures
 from kiwi_training.bakeoff.decision import best_feasible, decide
 from kiwi_training.bakeoff.names import slug, training_name
-from kiwi_training.bakeoff.plan import replan_rows
 from kiwi_training.bakeoff.report.goals import diffusion_row, flow_row
 
 VERSIONS = ('lerobot', 'torch', 'diffusers', 'mujoco', 'numpy', 'kiwi_training', 'ray')

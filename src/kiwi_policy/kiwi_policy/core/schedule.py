@@ -3,6 +3,11 @@
 import math
 
 
+def replan_rows(horizon):
+    """Rows between two requests in `latest` where no interval is set, for chunks of `horizon` rows."""
+    return max(horizon // 4, 1)
+
+
 class Schedule:
     """Decides when a request is due.
 
@@ -47,5 +52,5 @@ class Schedule:
         newest = self._timeline.newest
         horizon = newest.horizon if newest else traits.horizon if traits else 1
         if self._config.mode == 'latest':
-            return self._config.replan_interval or max(horizon // 4, 1) * self._config.period
+            return self._config.replan_interval or replan_rows(horizon) * self._config.period
         return self._config.ensemble_interval or max(horizon // 8, 1) * self._config.period

@@ -7,11 +7,11 @@ import numpy as np
 
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.latency import LatencyTracker
+from kiwi_policy.core.sampling_seeds import SamplingSeeds
 from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
 
 PROBES = 5
-NOISES = ('chunk', 'episode')
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,8 @@ class ChunkMaker:
     """
 
     def __init__(self, policy, seed=-1, noise='chunk'):
-        if noise not in NOISES:
-            raise ValueError(f'noise {noise!r} is none of {", ".join(NOISES)}')
         self._policy = policy
-        self._seeds = np.random.default_rng(None if seed < 0 else seed)
-        self._fresh = noise == 'chunk'
-        self.begin_episode()
+        self._seeds = SamplingSeeds(np.random.default_rng(None if seed < 0 else seed), noise)
         self._chunks, self._probes = LatencyTracker(window=100), LatencyTracker(window=PROBES)
         self.evaluations = 0
 
@@ -57,8 +53,8 @@ class ChunkMaker:
         return self._chunks if len(self._chunks) else self._probes
 
     def begin_episode(self):
-        """Draw the noise of a new episode."""
-        self._episode_seed = self._draw()
+        """The next chunk has noise of its own."""
+        self._seeds.begin_episode()
 
     def make(self, observation, task):
         """Return what was `Made` from a `history.Observation`.
@@ -91,16 +87,13 @@ class ChunkMaker:
         started = time.monotonic()
         history = self._decoded(observation)
         decoded = time.monotonic()
-        prediction = self._policy.predict(history, task=task, rng=self._draw() if self._fresh else self._episode_seed)
+        prediction = self._policy.predict(history, task=task, rng=self._seeds.draw())
         finished = time.monotonic()
         actions = np.asarray(prediction.actions)
         if actions.ndim != 2 or actions.shape[1] != DIM:
             raise ValueError(f'the policy returned actions of shape {actions.shape}, expected (H, {DIM})')
         self.evaluations = int(prediction.evaluations or 0)
         return Made(actions, self.evaluations, finished - started, finished - decoded)
-
-    def _draw(self):
-        return int(self._seeds.integers(2**62))
 
     def _decoded(self, observation):
         pixels = {}

@@ -1,7 +1,7 @@
 """Parameters of policy_node."""
 
 from kiwi_policy.core.parameters import Parameter as P
-from kiwi_policy.nodes.chunk_maker import NOISES
+from kiwi_policy.core.sampling_seeds import NOISES
 
 TABLE = (
     P('checkpoint', '', 'Folder of a LeRobot checkpoint (config.json, model.safetensors, processors).'),

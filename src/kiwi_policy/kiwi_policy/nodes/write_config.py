@@ -6,8 +6,8 @@
 import sys
 from pathlib import Path
 
-from kiwi_policy.nodes import executor_parameters, policy_parameters, rollout_parameters
 from kiwi_policy.core.parameters import to_yaml
+from kiwi_policy.nodes import executor_parameters, policy_parameters, rollout_parameters
 
 FILES = {
     'policy.yaml': ('Parameters of policy_node', policy_parameters.TABLE),

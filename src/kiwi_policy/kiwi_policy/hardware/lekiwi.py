@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kiwi_policy.core import features
+from kiwi_policy.hardware.guard import Guard
 from kiwi_policy.hardware.interface import HardwareError
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 BUS_ERRORS = (OSError, RuntimeError, IndexError, termios.error)
 """What LeRobot's driver, the Feetech SDK and pyserial raise when a bus fails."""
 
+GUARDIAN_TIMEOUT = 0.2
 _WRITE_TIMEOUT = 0.5
 _POLL = 0.002
 _CLOSE_RETRIES = 2
@@ -38,18 +40,23 @@ class LeKiwiHardware:
         calibration: LeRobot calibration file of this robot, <folder>/<id>.json.
         retries: extra attempts for a read that fails.
         reply_timeout: s to wait for a servo's reply.
+        guardian_timeout: s of silence of this process, its wheels turning, after which the guardian kills it
+            and stops them; 0 runs without a guardian.
     """
 
-    def __init__(self, port, calibration, retries=1, reply_timeout=0.05):
+    def __init__(self, port, calibration, retries=1, reply_timeout=0.05, guardian_timeout=GUARDIAN_TIMEOUT):
         if retries < 0:
             raise ValueError(f'retries must not be negative, got {retries}')
         if not 0.005 <= reply_timeout <= 1.0:
             raise ValueError(f'reply_timeout must lie in 0.005..1 s, got {reply_timeout}')
+        if guardian_timeout and not 0.05 <= guardian_timeout <= 1.0:
+            raise ValueError(f'guardian_timeout must be 0 or lie in 0.05..1 s, got {guardian_timeout}')
         self.port = str(port)
         self.calibration = Path(calibration)
         self.retries = retries
         self.reply_timeout = reply_timeout
-        self._robot = None
+        self.guardian_timeout = guardian_timeout
+        self._robot = self._guard = None
 
     def __enter__(self):
         self.connect()
@@ -91,12 +98,16 @@ class LeKiwiHardware:
             robot = LeKiwi(config)
         except Exception as error:
             raise HardwareError(f'{self.calibration} is no LeRobot calibration file: {error}') from error
+        self._dismiss_guard()
         try:
             robot.bus.connect(handshake=False)
             self._tune_port(robot.bus.port_handler)
             lekiwi_setup.check_servos(robot.bus, self.port)
             lekiwi_setup.check_calibration(robot.bus, robot.calibration, self.calibration)
             lekiwi_setup.power_up(robot.bus, robot.arm_motors, robot.base_motors)
+            if self.guardian_timeout:
+                wheels = [robot.bus.motors[name].id for name in robot.base_motors]
+                self._guard = Guard(robot.bus.port_handler.ser.fileno(), wheels, self.guardian_timeout)
         except HardwareError:
             self._close_port(robot.bus)
             raise
@@ -108,6 +119,7 @@ class LeKiwiHardware:
     def read(self):
         """Measured state (9,) float64 in LeRobot's order and units."""
         robot = self._connected()
+        self._beat()
         try:
             observation = robot.get_observation()
         except BUS_ERRORS as error:
@@ -123,10 +135,15 @@ class LeKiwiHardware:
         if bad:
             raise HardwareError(f'refused an action with values that are not finite: {", ".join(bad)}')
         robot = self._connected()
+        turning = bool(np.any(values[features.BASE]))
+        if turning and self._guard is not None:
+            self._guard_turning()
         try:
             robot.send_action(dict(zip(features.NAMES, values.tolist())))
         except (*BUS_ERRORS, ValueError) as error:
             raise self._failure('writing', error) from error
+        if not turning and self._guard is not None:
+            self._guard.resting()
 
     def hold(self):
         """Command the base to rest; the arm keeps its last goal under torque."""
@@ -135,22 +152,35 @@ class LeKiwiHardware:
             robot.bus.sync_write('Goal_Velocity', dict.fromkeys(robot.base_motors, 0))
         except BUS_ERRORS as error:
             raise self._failure('stopping the base', error) from error
+        if self._guard is not None:
+            self._guard.resting()
 
     def close(self):
-        """Bring the base to rest, verify it, and close the port with the torque left on. Never raises."""
+        """Bring the base to rest, verify it, and close the port with the torque left on. Never raises.
+
+        Where a wheel does not confirm that it stands the guardian stays and goes on trying.
+        """
         robot, self._robot = self._robot, None
         if robot is None:
             return
         robot.bus.port_handler.is_using = False
+        standing = True
         for wheel in robot.base_motors:
             try:
                 robot.bus.write('Goal_Velocity', wheel, 0, num_retry=_CLOSE_RETRIES)
                 goal = robot.bus.read('Goal_Velocity', wheel, num_retry=_CLOSE_RETRIES)
+                standing = standing and goal == 0
                 if goal != 0:
                     logger.error('%s still has goal velocity %s ticks/s on %s', wheel, goal, self.port)
             except BUS_ERRORS as error:
+                standing = False
                 robot.bus.port_handler.is_using = False
                 logger.error('%s could not be stopped on %s: %s', wheel, self.port, _first_line(error))
+        if self._guard is not None and standing:
+            self._guard.quit()
+            self._guard = None
+        elif self._guard is not None:
+            self._guard.leave()
         self._close_port(robot.bus)
 
     def _connected(self):
@@ -159,6 +189,23 @@ class LeKiwiHardware:
             raise HardwareError(f'{self.port} is not connected: call connect() first')
         self._robot.bus.port_handler.is_using = False
         return self._robot
+
+    def _beat(self):
+        if self._guard is not None:
+            self._guard.beat()
+
+    def _guard_turning(self):
+        try:
+            self._guard.moving()
+        except HardwareError:
+            self.hold()
+            raise
+
+    def _dismiss_guard(self):
+        """A guardian that a lost bus left behind holds the port."""
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard = None
 
     def _failure(self, doing, error):
         return HardwareError(f'{doing} failed on {self.port}: {_first_line(error)}')
@@ -170,7 +217,12 @@ class LeKiwiHardware:
         port.timeout = _POLL
         port.write_timeout = _WRITE_TIMEOUT
         handler.clearPort = port.reset_input_buffer
-        handler.setPacketTimeout = lambda _: handler.setPacketTimeoutMillis(self.reply_timeout * 1000)
+
+        def begin_packet(_):
+            self._beat()        # waiting for a reply is no hanging
+            handler.setPacketTimeoutMillis(self.reply_timeout * 1000)
+
+        handler.setPacketTimeout = begin_packet
 
     @staticmethod
     def _close_port(bus):

@@ -32,7 +32,7 @@ def lekiwi(parameters):
     from kiwi_policy.hardware.lekiwi import LeKiwiHardware
 
     return LeKiwiHardware(parameters.robot_port, parameters.calibration, parameters.read_retries,
-                          parameters.reply_timeout)
+                          parameters.reply_timeout, parameters.guardian_timeout)
 
 
 class ChunkExecutorNode(LifecycleNode):

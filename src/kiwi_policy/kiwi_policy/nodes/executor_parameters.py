@@ -28,6 +28,8 @@ TABLE = (
     P('read_retries', 0, 'Extra attempts for a read that fails, at the expense of the control rate.', 'attempts', 0, 5),
     P('bus_timeout', 0.5, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
     P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
+    P('guardian_timeout', 0.2, 'Silence of this node, the wheels turning, after which its guardian kills it and stops '
+      'them; 0 runs without a guardian.', 's', 0.0, 1.0),
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '
       'ensemble averages all live chunks.', choices=MODES),
     P('n_action_steps', 0, 'Rows to run per chunk in sync; 0 takes the policy\'s.', 'rows', 0, 10000),

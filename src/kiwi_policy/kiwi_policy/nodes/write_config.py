@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,bridge,camera}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -7,12 +7,20 @@ import sys
 from pathlib import Path
 
 from kiwi_policy.core.parameters import to_yaml
-from kiwi_policy.nodes import executor_parameters, policy_parameters, rollout_parameters
+from kiwi_policy.nodes import (
+    bridge_parameters,
+    camera_parameters,
+    executor_parameters,
+    policy_parameters,
+    rollout_parameters,
+)
 
 FILES = {
+    'camera.yaml': ('Parameters of camera_node', camera_parameters.TABLE),
     'policy.yaml': ('Parameters of policy_node', policy_parameters.TABLE),
     'executor.yaml': ('Parameters of chunk_executor_node', executor_parameters.TABLE),
     'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
+    'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
 }
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from kiwi_policy.core.config import FAVORS, MODES, ExecutorConfig
+from kiwi_policy.core.prefix import CONDITIONINGS
 from kiwi_policy.core.sampling_seeds import NOISES
 from kiwi_training.arguments import image_size
 from kiwi_training.evaluation import (
@@ -110,6 +111,8 @@ def parse(argv=None):
     sampling = parser.add_argument_group("sampling (the checkpoint's where not given)")
     sampling.add_argument('--noise', choices=NOISES, default=RolloutSettings.noise,
                           help='a sampling seed for every chunk, or one for a whole episode')
+    sampling.add_argument('--prefix-conditioning', choices=CONDITIONINGS,
+                          help='how chunks continue the plan that runs while they are made')
     sampling.add_argument('--sampling', type=_pair, action='append', default=[], metavar='NAME=VALUE',
                           help='override of the head, e.g. num_inference_steps=4')
     return parser.parse_args(argv)
@@ -138,7 +141,10 @@ def evaluation_from(arguments, make_policy=load_checkpoint, make_env=make_fork_e
         initial_latency=0.0 if arguments.latency == MEASURED else arguments.latency)
     settings = RolloutSettings(executor, arguments.latency, arguments.time_limit, arguments.task,
                                arguments.image_delay, arguments.jpeg, arguments.noise)
-    return Evaluation(arguments.checkpoint, settings, seeds, dict(arguments.sampling), arguments.image_size,
+    sampling = dict(arguments.sampling)
+    if arguments.prefix_conditioning is not None:
+        sampling['prefix_conditioning'] = arguments.prefix_conditioning
+    return Evaluation(arguments.checkpoint, settings, seeds, sampling, arguments.image_size,
                       min(arguments.jobs, count), make_policy, make_env)
 
 

@@ -159,7 +159,7 @@ def test_the_policy_sees_the_history_up_to_the_request_oldest_first():
     assert all(history == [history[-1] - 2, history[-1] - 1, history[-1]] for history in ticks[1:])
     assert all(task == 'Go.' for _, task, _ in walker.calls)
     assert walker.calls[0][2] is None
-    assert walker.calls[1][2].shape == (3, 9)
+    assert walker.calls[1][2].rows.shape == (12, 9) and walker.calls[1][2].committed == 3
 
 
 @pytest.mark.parametrize('env, limit, outcome', [
@@ -250,6 +250,8 @@ def test_sampling_overrides_reach_the_policy(tmp_path):
                                 '--sampling', 'scale=0.5'])
     described = evaluate.evaluation_from(arguments)
     assert described.sampling == {'steps': 4, 'solver': 'heun', 'scale': 0.5}
+    arguments = evaluate.parse([str(tmp_path), '--prefix-conditioning', 'project'])
+    assert evaluate.evaluation_from(arguments).sampling == {'prefix_conditioning': 'project'}
 
 
 def test_defaults_of_the_command():

@@ -14,6 +14,7 @@ from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 
 from kiwi_policy.core.features import NAMES, UNITS
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.heads.checkpoint import CheckpointError
 from kiwi_policy.heads.info import ActionStepsError, check_action_steps
 from kiwi_policy.heads.loader import load_policy
@@ -147,6 +148,65 @@ def test_sampling_overrides(flow_folder, act_folder):
         load_policy(flow_folder, width=4)
     with pytest.raises(ValueError, match="act has no sampling option 'solver'; it has none"):
         load_policy(act_folder, solver='euler')
+
+
+@pytest.mark.parametrize('head', ['flow', 'diffusion'])
+def test_a_prefix_is_continued_in_the_datasets_units(head, tmp_path):
+    torch.manual_seed(0)
+    save(lekiwi_policy(head), tmp_path)
+    mean, std = (lekiwi_stats()['action'][name].numpy() for name in ('mean', 'std'))
+    rows = mean + 0.5 * std * np.random.default_rng(0).uniform(-1, 1, (20, 9))
+    free = load_policy(tmp_path).predict([observation()], rng=3)
+    assert free.actions.shape == (8, 9)
+    policy = load_policy(tmp_path, prefix_conditioning='project')
+    for planned in (5, 20):
+        got = policy.predict([observation()], rng=3, prefix=Prefix(rows[:planned], 3))
+        np.testing.assert_allclose(got.actions[:3], rows[:3], rtol=1e-4, atol=1e-4)
+        assert not np.allclose(got.actions[3:], free.actions[3:], atol=1e-3)
+        assert got.evaluations == free.evaluations == 10
+    strict = load_policy(tmp_path, prefix_conditioning='project', prefix_overlap=0)
+    np.testing.assert_array_equal(strict.predict([observation()], rng=3, prefix=Prefix(rows, 3)).actions,
+                                  policy.predict([observation()], rng=3, prefix=Prefix(rows[:3], 3)).actions)
+    for nothing in (None, Prefix(rows[:0], 0)):
+        got = policy.predict([observation()], rng=3, prefix=nothing)
+        np.testing.assert_array_equal(got.actions, free.actions)
+
+
+@pytest.mark.parametrize('head', ['flow', 'diffusion'])
+def test_guidance_draws_a_chunk_to_the_prefix(head, tmp_path):
+    torch.manual_seed(0)
+    save(lekiwi_policy(head), tmp_path)
+    policy = load_policy(tmp_path, prefix_conditioning='guidance', guidance_limit=5.0)
+    assert policy.info.notes == ('prefix_conditioning set to guidance', 'guidance_limit set to 5.0')
+    free = policy.predict([observation()], rng=3)
+    rows = free.actions + 0.3 * lekiwi_stats()['action']['std'].numpy()
+    got = policy.predict([observation()], rng=3, prefix=Prefix(rows, 8))
+    assert np.isfinite(got.actions).all() and got.evaluations == free.evaluations
+    assert not np.allclose(got.actions, free.actions, atol=1e-3)
+
+
+def test_what_continues_a_prefix_says_so(flow_folder, act_folder):
+    assert (load_policy(flow_folder).info.prefix_conditioning, load_policy(act_folder).info.prefix_conditioning) == (
+        'none', None)
+    assert not load_policy(flow_folder, prefix_conditioning='none').info.continues_prefix
+    continuing = load_policy(flow_folder, prefix_conditioning='project').info
+    assert continuing.continues_prefix and continuing.notes == ('prefix_conditioning set to project',)
+    act = load_policy(act_folder, prefix_conditioning='none')
+    assert not act.info.continues_prefix
+    plan = Prefix(np.ones((3, 9)), 2)
+    np.testing.assert_array_equal(act.predict([observation()], prefix=plan).actions,
+                                  act.predict([observation()]).actions)
+    with pytest.raises(ValueError, match="act has no sampling option 'prefix_conditioning'"):
+        load_policy(act_folder, prefix_conditioning='project')
+    with pytest.raises(ValueError, match="prefix_conditioning 'soft' is none of none, project, guidance"):
+        load_policy(flow_folder, prefix_conditioning='soft')
+
+
+@pytest.mark.parametrize('rows', [np.zeros((3, 8)), np.zeros(9), np.full((3, 9), np.nan)])
+def test_a_prefix_that_does_not_fit_is_refused(flow_folder, rows):
+    policy = load_policy(flow_folder, prefix_conditioning='project')
+    with pytest.raises(ValueError, match=r'rows of a prefix must be finite and of shape \(R, 9\)'):
+        policy.predict([observation()], prefix=Prefix(rows, 1))
 
 
 def test_act(act_folder):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from nodes_support import FakeInfo, FakePolicy
 
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.nodes.chunk_maker import PROBES, ChunkMaker
 from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
@@ -46,6 +47,17 @@ def test_the_policy_sees_lerobots_keys_and_types():
     assert made.actions.shape == (16, 9) and np.all(made.actions == 1.0)
     assert made.evaluations == 10
     assert made.seconds >= made.predict_seconds >= 0
+
+
+def test_the_policy_is_given_the_prefix_and_probed_with_one():
+    policy = FakePolicy()
+    maker = ChunkMaker(policy)
+    prefix = Prefix(np.ones((3, 9)), 2)
+    maker.make(observation(), '', prefix)
+    maker.make(observation(), '')
+    maker.probe()
+    assert policy.prefixes[:2] == [prefix, None]
+    assert policy.prefixes[2].rows.shape == (16, 9)
 
 
 def test_equal_images_are_decoded_once():

@@ -10,6 +10,7 @@ from rclpy.serialization import deserialize_message, serialize_message  # noqa: 
 
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Request, Source, State  # noqa: E402
 from kiwi_policy.core.features import JOINTS, NAMES, from_ros  # noqa: E402
+from kiwi_policy.core.prefix import Prefix  # noqa: E402
 from kiwi_policy.core.records import Command, Status  # noqa: E402
 from kiwi_policy.nodes import conversions  # noqa: E402
 from kiwi_policy.nodes.control_loop import Tick  # noqa: E402
@@ -47,25 +48,49 @@ def test_joints_are_found_by_name_and_a_missing_one_is_named():
         conversions.positions_of(joints)
 
 
-def test_a_request_carries_the_committed_rows():
-    committed = np.arange(18.0).reshape(2, 9)
-    message = over_the_wire(conversions.request_message(
-        Request(5, 1.0, 'e', 1 / 30, committed, 0.12), STAMP, 'pick', NAMES))
+PERIOD = 1 / 30
+ROWS = np.arange(45.0).reshape(5, 9)
+
+
+def asked(rows=ROWS, committed=2):
+    """A ChunkRequest as the policy gets it."""
+    request = Request(5, 1.0, 'e', PERIOD, Prefix(np.asarray(rows), committed), 0.12)
+    return over_the_wire(conversions.request_message(request, STAMP, 'pick', NAMES))
+
+
+def test_a_request_carries_the_plan_and_what_of_it_is_certain():
+    message = asked()
     assert (message.request_id, message.episode_id, message.task) == (5, 'e', 'pick')
     assert conversions.to_nanoseconds(message.header.stamp) == STAMP
-    assert np.array_equal(conversions.committed_of(message), committed)
     assert message.expected_delay == pytest.approx(0.12)
+    prefix = conversions.prefix_of(message, STAMP, PERIOD)
+    assert np.array_equal(prefix.rows, ROWS) and prefix.committed == 2
 
 
-@pytest.mark.parametrize('rows', [0, 3])
-def test_no_or_misshapen_committed_rows_are_none(rows):
-    message = conversions.request_message(Request(1, 0.0, 'e', 0.1, np.zeros((2, 9)), 0.0), STAMP, '', NAMES)
-    message.committed_rows = rows
-    assert conversions.committed_of(message) is None
+@pytest.mark.parametrize('late, committed', [(1, 1), (2, 0), (4, 0)])
+def test_the_plan_begins_with_the_tick_the_policy_saw(late, committed):
+    prefix = conversions.prefix_of(asked(), STAMP + round(late * PERIOD * 1e9) + 900_000, PERIOD)
+    assert np.array_equal(prefix.rows, ROWS[late:]) and prefix.committed == committed
+
+
+@pytest.mark.parametrize('change', [
+    {'planned_rows': 4}, {'planned_rows': 0}, {'committed_rows': 6}, {'names': list(NAMES[::-1])}, {'names': []},
+    {'period': 0.02}, {'planned': [float('nan')] * 45}, {'planned': []},
+])
+def test_a_plan_that_does_not_fit_is_none(change):
+    message = asked()
+    for name, value in change.items():
+        setattr(message, name, value)
+    assert conversions.prefix_of(message, STAMP, PERIOD) is None
+
+
+def test_no_plan_and_a_plan_that_is_over_are_none():
+    assert conversions.prefix_of(asked(np.zeros((0, 9)), 0), STAMP, PERIOD) is None
+    assert conversions.prefix_of(asked(), STAMP + 200_000_000, PERIOD) is None
 
 
 def answer(actions):
-    request = conversions.request_message(Request(5, 1.0, 'e', 1 / 30, np.zeros((0, 9)), 0.1), STAMP, '', NAMES)
+    request = asked()
     seen = Observation(STAMP + 1, (VALUES,), ({},), {'front': 0.02, 'wrist': 0.03})
     return over_the_wire(conversions.chunk_message(request, seen, actions, FakeInfo(), 77, 3, 1 / 30, 10, 0.05))
 

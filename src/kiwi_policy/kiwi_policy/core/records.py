@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.states import Source, State
 
 
@@ -39,9 +40,9 @@ class Request:
         request_id: increases by one per request.
         stamp: s, the control tick that triggered the request.
         episode_id: to be copied into the chunk.
-        period: s between committed rows.
-        committed: (K, 9) rows that will run whatever the new chunk says, the first due at
-            `stamp`; K is 0 where nothing is committed.
+        period: s between the rows of the prefix.
+        prefix: the plan in force, the first row due at `stamp`. Committed is what is due before the
+            chunk is expected.
         expected_delay: s until the chunk is expected.
     """
 
@@ -49,8 +50,13 @@ class Request:
     stamp: float
     episode_id: str
     period: float
-    committed: np.ndarray
+    prefix: Prefix
     expected_delay: float
+
+    @property
+    def committed(self):
+        """(K, 9) the committed rows of the prefix."""
+        return self.prefix.rows[:self.prefix.committed]
 
 
 @dataclass(frozen=True)

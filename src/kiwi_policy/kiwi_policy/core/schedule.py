@@ -1,5 +1,6 @@
 """When the next chunk is wanted, and what is certain to run until it comes."""
 
+import itertools
 import math
 
 
@@ -35,13 +36,23 @@ class Schedule:
         latest = upcoming.until() - self._latency.percentile(95) - period
         return now >= min(self._timeline.newest.stamp + self.interval(traits), latest) - 0.5 * period
 
-    def committed(self, now, delay):
-        """The `Selection`s of the ticks from `now` until `delay` s later, as far as chunks reach."""
-        for tick in range(math.ceil(delay / self._config.period - 1e-9)):
+    def committed(self, delay):
+        """Number of ticks that pass within `delay` s, the present one included."""
+        return math.ceil(delay / self._config.period - 1e-9)
+
+    def planned(self, now, committed):
+        """The `Selection`s of the ticks from `now` on if no chunk came, as far as chunks reach.
+
+        Beyond the first `committed` ticks only as long as the plan does not change hands: what waits
+        behind a jump is no plan that a new chunk should continue.
+        """
+        before = None
+        for tick in itertools.count():
             selection = self._timeline.peek(now + tick * self._config.period)
-            if selection is None:
+            if selection is None or (tick >= max(committed, 1) and not selection.shares(before)):
                 return
             yield selection
+            before = selection
 
     def interval(self, traits):
         """s between requests; by default a quarter of a chunk in `latest`, an eighth in `ensemble`.

@@ -29,6 +29,10 @@ class Selection:
         """Time in s at which the last contributing chunk has run out."""
         return max(chunk.due(chunk.horizon) for chunk in self.chunks)
 
+    def shares(self, other):
+        """True where a chunk contributes to both selections."""
+        return any(ours is theirs for ours in self.chunks for theirs in other.chunks)
+
     def rows(self):
         """(n, D) the contributing rows."""
         return np.stack([chunk.actions[i] for chunk, i in zip(self.chunks, self.indices)])

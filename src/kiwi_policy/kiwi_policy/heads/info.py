@@ -22,6 +22,8 @@ class PolicyInfo:
         action_spread: (D,) standard deviations of the training actions, None where unknown.
         temporal_ensembling: the checkpoint is meant for ACT's temporal ensembling.
         notes: sentences on what was assumed or changed in loading.
+        prefix_conditioning: how its chunks continue the plan they are given, one of
+            `core.prefix.CONDITIONINGS`; None where the policy type cannot.
     """
 
     head: str
@@ -36,6 +38,12 @@ class PolicyInfo:
     action_spread: np.ndarray | None
     temporal_ensembling: bool
     notes: tuple = ()
+    prefix_conditioning: str | None = None
+
+    @property
+    def continues_prefix(self):
+        """True where `predict` heeds its prefix."""
+        return self.prefix_conditioning not in (None, 'none')
 
 
 class ActionStepsError(ValueError):

@@ -11,17 +11,20 @@ from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from lerobot.utils.constants import ACTION
 from safetensors import SafetensorError
 
-from kiwi_policy.core.features import NAMES, UNITS
+from kiwi_policy.core.features import ARM_JOINTS, NAMES, UNITS
+from kiwi_policy.core.joint_units import RANGE, beyond_degrees
 
 from .checkpoint import CheckpointError, digest, find_checkpoint
 from .config import KiwiConfig
 from .evaluations import EvaluationCounter
 from .info import PolicyInfo
 from .observation import IMAGE_PREFIX, ObservationBatcher
+from .prefix import planned_rows
 
 logger = logging.getLogger(__name__)
 
-SAMPLING = ('num_inference_steps', 'solver', 'noise_scheduler_type', 'latent')
+SAMPLING = ('num_inference_steps', 'solver', 'noise_scheduler_type', 'latent', 'prefix_conditioning', 'prefix_overlap',
+            'guidance_limit')
 """Configuration fields that may be overridden when loading: they change sampling, not weights."""
 
 _UNIT = dict(zip(NAMES, UNITS, strict=True))
@@ -50,6 +53,8 @@ class LoadedPolicy:
         self._pre, self._post = preprocessor, postprocessor
         self._batcher = batcher
         self._counter = EvaluationCounter(policy)
+        # Guidance differentiates, which inference mode forbids.
+        self._mode = torch.no_grad if info.prefix_conditioning == 'guidance' else torch.inference_mode
 
     def predict(self, history, task='', rng=None, prefix=None):
         """Chunk for the newest observation.
@@ -60,23 +65,39 @@ class LoadedPolicy:
             task: text for policies that read it.
             rng: int seed or torch.Generator: the same seed gives the same chunk, and the global
                 generator is left alone. None draws from the global generator.
-            prefix: (k, D) actions already committed, for policies that continue them; none of the
-                types loaded here does, so it is accepted and not used.
+            prefix: `core.prefix.Prefix` with rows (R, D) in the dataset's units, one period apart, the
+                first due with the chunk's first; None for none. Heeded where `info.continues_prefix`.
 
         Returns:
             Prediction.
 
         Raises:
-            ValueError: for an observation that does not fit the policy.
+            ValueError: for an observation or a prefix that does not fit the policy.
         """
         batch = self._batcher(history, task)
+        continued = self.info.continues_prefix and prefix is not None and len(prefix.rows) > 0
+        if continued:
+            batch[ACTION] = self._rows(prefix)
         before = self._counter.count
-        with torch.inference_mode(), _seeded(rng, self.policy.config.device):
+        with self._mode(), _seeded(rng, self.policy.config.device):
             self.policy.reset()
-            chunk = self._post(self.policy.predict_action_chunk(self._pre(batch)))
+            batch = self._pre(batch)
+            options = {}
+            if continued:
+                options['plan'] = planned_rows(batch[ACTION][0], prefix.committed, self.info.horizon,
+                                               self.policy.config.prefix_overlap)
+            chunk = self._post(self.policy.predict_action_chunk(batch, **options))
         actions = chunk[0].to('cpu', torch.float32).numpy()
         evaluations = None if before is None else self._counter.count - before
         return Prediction(actions, evaluations)
+
+    def _rows(self, prefix):
+        """(1, R, D) the rows of a prefix, for the preprocessor to normalise as it does actions."""
+        rows = np.array(prefix.rows, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != len(self.info.names) or not np.all(np.isfinite(rows)):
+            raise ValueError(f'the rows of a prefix must be finite and of shape (R, {len(self.info.names)}), '
+                             f'got {rows.shape}')
+        return torch.from_numpy(rows)[None]
 
 
 def load_policy(path, device='cpu', num_threads=None, **sampling):
@@ -112,7 +133,7 @@ def load_policy(path, device='cpu', num_threads=None, **sampling):
         config, pretrained_path=str(folder),
         preprocessor_overrides={'device_processor': {'device': device}},
     )
-    policy.eval()
+    policy.eval().requires_grad_(False)
     ours = isinstance(config, KiwiConfig)
     steps = int(getattr(config, 'n_obs_steps', 1) or 1)
     batcher = ObservationBatcher(
@@ -136,6 +157,9 @@ def _load_config(folder, device):
 
 
 def _override(config, sampling):
+    if sampling.get('prefix_conditioning') == 'none' and not hasattr(config, 'prefix_conditioning'):
+        sampling = {name: value for name, value in sampling.items() if name != 'prefix_conditioning'}
+    notes = [f'{name} set to {value}' for name, value in sampling.items() if getattr(config, name, None) != value]
     for name, value in sampling.items():
         if name not in SAMPLING or not hasattr(config, name):
             valid = [field for field in SAMPLING if hasattr(config, field)]
@@ -145,7 +169,7 @@ def _override(config, sampling):
         setattr(config, name, value)
     if sampling:
         config.__post_init__()
-    return [f'{name} set to {value}' for name, value in sampling.items()]
+    return notes
 
 
 def _return_whole_chunk(config):
@@ -164,19 +188,21 @@ def _return_whole_chunk(config):
 def _describe(config, folder, declared, steps, postprocessor, notes):
     names, assumed = _action_names(config)
     fps = getattr(config, 'fps', None)
+    units, doubts = _action_units(names, postprocessor)
     return PolicyInfo(
         head=config.type,
         digest=digest(folder),
         names=names,
-        units=tuple(_UNIT.get(name, '') for name in names),
+        units=units,
         period=1.0 / fps if fps else None,
         horizon=_rows(config),
         n_action_steps=declared,
         n_obs_steps=steps,
         cameras=tuple(key.removeprefix(IMAGE_PREFIX) for key in config.image_features),
-        action_spread=_action_spread(postprocessor),
+        action_spread=_action_stat(postprocessor, 'std'),
         temporal_ensembling=getattr(config, 'temporal_ensemble_coeff', None) is not None,
-        notes=(*notes, *assumed),
+        notes=(*notes, *assumed, *doubts),
+        prefix_conditioning=getattr(config, 'prefix_conditioning', None),
     )
 
 
@@ -199,11 +225,22 @@ def _action_names(config):
     return tuple(f'action_{i}' for i in range(count)), ('the checkpoint names no actions',)
 
 
-def _action_spread(postprocessor):
+def _action_units(names, postprocessor):
+    units = tuple(_UNIT.get(name, '') for name in names)
+    extremes = [_action_stat(postprocessor, name) for name in ('min', 'max')]
+    if names != NAMES or any(values is None or len(values) != len(NAMES) for values in extremes):
+        return units, ()
+    why = beyond_degrees(*extremes)
+    if not why:
+        return units, ()
+    return (RANGE,) * len(ARM_JOINTS) + units[len(ARM_JOINTS):], (f'arm positions are no degrees: {why}',)
+
+
+def _action_stat(postprocessor, name):
     for step in postprocessor.steps:
-        std = (getattr(step, 'stats', None) or {}).get(ACTION, {}).get('std')
-        if std is not None:
-            return np.asarray(std, dtype=np.float32).reshape(-1)
+        values = (getattr(step, 'stats', None) or {}).get(ACTION, {}).get(name)
+        if values is not None:
+            return np.asarray(values, dtype=np.float32).reshape(-1)
     return None
 
 

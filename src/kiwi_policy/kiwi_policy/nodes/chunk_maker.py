@@ -7,6 +7,7 @@ import numpy as np
 
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.latency import LatencyTracker
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.sampling_seeds import SamplingSeeds
 from kiwi_policy.nodes.history import Observation
 from kiwi_policy.nodes.images import decode_rgb, encode_rgb
@@ -56,23 +57,29 @@ class ChunkMaker:
         """The next chunk has noise of its own."""
         self._seeds.begin_episode()
 
-    def make(self, observation, task):
+    def make(self, observation, task, prefix=None):
         """Return what was `Made` from a `history.Observation`.
+
+        Args:
+            observation: what the policy sees.
+            task: text.
+            prefix: `core.prefix.Prefix` from the observation's tick on, or None.
 
         Raises:
             ValueError: an image cannot be decoded, or the policy returned something unfit.
         """
-        made = self._make(observation, task)
+        made = self._make(observation, task, prefix)
         self._chunks.add(made.seconds)
         self._probes.clear()
         return made
 
     def probe(self):
-        """Make a chunk from a blank observation, to measure the latency as it is now."""
+        """Make a chunk from a blank observation and a blank plan, to measure the latency as it is now."""
         info = self._policy.info
+        prefix = Prefix(np.zeros((info.horizon, DIM)), 1)
         images = dict.fromkeys(info.cameras, encode_rgb(np.zeros((96, 96, 3), np.uint8)))
         observation = Observation(0, (np.zeros(DIM),) * info.n_obs_steps, (images,) * info.n_obs_steps, {})
-        self._probes.add(self._make(observation, '').seconds)
+        self._probes.add(self._make(observation, '', prefix).seconds)
         if len(self._probes) == PROBES:
             self._chunks.clear()
 
@@ -83,11 +90,11 @@ class ChunkMaker:
             if index == 0 and chunks > 1:
                 self._probes.clear()
 
-    def _make(self, observation, task):
+    def _make(self, observation, task, prefix):
         started = time.monotonic()
         history = self._decoded(observation)
         decoded = time.monotonic()
-        prediction = self._policy.predict(history, task=task, rng=self._seeds.draw())
+        prediction = self._policy.predict(history, task=task, rng=self._seeds.draw(), prefix=prefix)
         finished = time.monotonic()
         actions = np.asarray(prediction.actions)
         if actions.ndim != 2 or actions.shape[1] != DIM:

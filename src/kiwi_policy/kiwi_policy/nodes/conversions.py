@@ -1,5 +1,7 @@
 """ROS messages to and from the records of the core. No other file builds or reads these messages."""
 
+import math
+
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistStamped
@@ -9,6 +11,7 @@ from sensor_msgs.msg import JointState
 from kiwi_policy.core import features
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import PolicyTraits
+from kiwi_policy.core.prefix import Prefix
 
 NANO = 1_000_000_000
 
@@ -38,38 +41,54 @@ def positions_of(joints):
     """Joint positions (6,) in rad, in our order, of a JointState in any order.
 
     Raises:
-        ValueError: a joint is missing.
+        ValueError: a joint is missing, or a position is not finite.
     """
     by_name = dict(zip(joints.name, joints.position))
     missing = [name for name in features.JOINTS if name not in by_name]
     if missing:
         raise ValueError(f'joint_states lacks {", ".join(missing)}; it has {", ".join(joints.name) or "no names"}')
-    return np.array([by_name[name] for name in features.JOINTS])
+    return _finite('joint_states', features.JOINTS, [by_name[name] for name in features.JOINTS])
 
 
 def velocity_of(base):
-    """Base velocity (3,) in m/s, m/s, rad/s of a TwistStamped."""
+    """Base velocity (3,) in m/s, m/s, rad/s of a TwistStamped; ValueError where it is not finite."""
     twist = base.twist
-    return np.array([twist.linear.x, twist.linear.y, twist.angular.z])
+    return _finite('base_velocity', ('x', 'y', 'theta'), [twist.linear.x, twist.linear.y, twist.angular.z])
+
+
+def _finite(topic, names, values):
+    bad = [f'{name} {value}' for name, value in zip(names, values) if not math.isfinite(value)]
+    if bad:
+        raise ValueError(f'{topic} holds values that are not finite: {", ".join(bad)}')
+    return np.array(values)
 
 
 def request_message(request, stamp, task, names):
     """ChunkRequest of a core `Request` made at the tick with `stamp` ns."""
+    rows = np.asarray(request.prefix.rows, dtype=np.float32)
     message = ChunkRequest(
         request_id=request.request_id, episode_id=request.episode_id, task=task, names=list(names),
-        period=float(request.period), committed_rows=len(request.committed),
-        committed=np.asarray(request.committed, dtype=np.float32).ravel().tolist(),
-        expected_delay=float(request.expected_delay))
+        period=float(request.period), planned_rows=len(rows), committed_rows=int(request.prefix.committed),
+        planned=rows.ravel().tolist(), expected_delay=float(request.expected_delay))
     message.header.stamp = to_stamp(stamp)
     return message
 
 
-def committed_of(message):
-    """Committed rows (K, 9) of a ChunkRequest, None where there are none or they do not fit."""
-    rows, dim = message.committed_rows, len(message.names)
-    if not rows or rows * dim != len(message.committed):
+def prefix_of(message, stamp, period):
+    """Core `Prefix` of a ChunkRequest, for a chunk with stamp `stamp` ns and `period` s between rows.
+
+    The chunk may be made from a later state than the request's; the rows due before it are left out. None
+    where no row is left, or where the rows do not fit: of other names, another period or shape, not finite.
+    """
+    rows = np.asarray(message.planned, dtype=np.float32)
+    shape = (message.planned_rows, features.DIM)
+    fits = (tuple(message.names) == features.NAMES and rows.size == math.prod(shape) and np.all(np.isfinite(rows))
+            and message.committed_rows <= message.planned_rows and abs(message.period - period) < 1e-3 * period)
+    if not fits:
         return None
-    return np.asarray(message.committed, dtype=np.float32).reshape(rows, dim)
+    late = round((stamp - to_nanoseconds(message.header.stamp)) / (period * NANO))
+    prefix = Prefix(rows.reshape(shape), message.committed_rows).after(max(late, 0))
+    return prefix if len(prefix.rows) else None
 
 
 def chunk_of(message, stamp):
@@ -123,11 +142,12 @@ def info_message(info, checkpoint, run_id, period, latency, evaluations, stamp):
 
 
 def traits_of(message):
-    """Core `PolicyTraits` of a PolicyInfo."""
+    """Core `PolicyTraits` of a PolicyInfo; a latency that cannot be counts as unknown."""
+    latency = message.latency_p95 if 0.0 <= message.latency_p95 < math.inf else 0.0
     spread = np.asarray(message.action_spread, dtype=float)
     known = spread.shape == (features.DIM,) and np.all(np.isfinite(spread)) and np.all(spread >= 0)
     return PolicyTraits(horizon=message.horizon, n_action_steps=message.n_action_steps or None,
-                        action_spread=spread if known else None, latency_p95=float(message.latency_p95))
+                        action_spread=spread if known else None, latency_p95=float(latency))
 
 
 def action_message(tick, episode_id, names):

@@ -5,7 +5,7 @@ import secrets
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geometry_msgs.msg import TwistStamped
 from kiwi_msgs.msg import ActionChunk, ChunkRequest, PolicyInfo
@@ -47,11 +47,16 @@ def load(parameters):
     from kiwi_policy.heads.loader import load_policy
 
     wanted = {'num_inference_steps': parameters.denoising_steps, 'solver': parameters.solver,
-              'noise_scheduler_type': parameters.noise_scheduler, 'latent': parameters.latent}
+              'noise_scheduler_type': parameters.noise_scheduler, 'latent': parameters.latent,
+              'prefix_conditioning': parameters.prefix_conditioning}
     sampling = {name: value for name, value in wanted.items() if value}
+    if parameters.prefix_conditioning != 'none' and parameters.prefix_overlap >= 0:
+        sampling['prefix_overlap'] = parameters.prefix_overlap
     policy = load_policy(parameters.checkpoint, device=parameters.device,
                          num_threads=parameters.torch_threads or None, **sampling)
     check_action_steps(policy.info, override=parameters.allow_short_action_steps)
+    if parameters.arm_units == 'deg':
+        policy.info = replace(policy.info, units=features.UNITS)
     return policy
 
 
@@ -122,15 +127,16 @@ class PolicyNode(Node):
     def _on_joints(self, message):
         stamp = conversions.to_nanoseconds(message.header.stamp)
         try:
-            positions = conversions.positions_of(message)
+            self._add_state(stamp, self._pairs.left(stamp, conversions.positions_of(message)))
         except ValueError as error:
             self._complaints.complain(str(error), time.monotonic())
-            return
-        self._add_state(stamp, self._pairs.left(stamp, positions))
 
     def _on_base(self, message):
         stamp = conversions.to_nanoseconds(message.header.stamp)
-        self._add_state(stamp, self._pairs.right(stamp, conversions.velocity_of(message)))
+        try:
+            self._add_state(stamp, self._pairs.right(stamp, conversions.velocity_of(message)))
+        except ValueError as error:
+            self._complaints.complain(str(error), time.monotonic())
 
     def _add_state(self, stamp, pair):
         if pair is None:
@@ -174,7 +180,8 @@ class PolicyNode(Node):
         observation = self._observe(job)
         if observation is None:
             return
-        made = self._maker.make(observation, request.task or self.parameters.task)
+        prefix = conversions.prefix_of(request, observation.stamp, self._period)
+        made = self._maker.make(observation, request.task or self.parameters.task, prefix)
         self._chunk_id += 1
         self._chunks.publish(conversions.chunk_message(
             request, observation, made.actions, self._info, self._run_id, self._chunk_id, self._period,

@@ -1,6 +1,7 @@
 """Parameters of policy_node."""
 
 from kiwi_policy.core.parameters import Parameter as P
+from kiwi_policy.core.prefix import CONDITIONINGS
 from kiwi_policy.core.sampling_seeds import NOISES
 
 TABLE = (
@@ -16,6 +17,14 @@ TABLE = (
     P('solver', '', 'Solver of the flow head: euler, midpoint or heun; empty takes the checkpoint\'s.'),
     P('noise_scheduler', '', 'Sampler of diffusion heads: DDPM or DDIM; empty takes the checkpoint\'s.'),
     P('latent', '', 'Latent of the CVAE head: zero or sample; empty takes the checkpoint\'s.'),
+    P('prefix_conditioning', 'none', 'How flow and diffusion heads continue the plan that runs while a chunk is made: '
+      'not at all (none), blended in at every denoising step (project), or drawn to it by gradients (guidance), which '
+      'takes about three times as long. The executor\'s rate must be the checkpoint\'s.', choices=CONDITIONINGS),
+    P('prefix_overlap', -1, 'Rows of that plan beyond those that are certain to run which are continued too, ever more '
+      'softly: the fewer, the sooner a chunk follows what the policy sees now. -1 takes the checkpoint\'s.', 'rows',
+      -1, 1000),
+    P('arm_units', 'auto', 'auto tells from the training data whether the arm is in degrees; deg says that it is.',
+      choices=('auto', 'deg')),
     P('allow_short_action_steps', False, 'Load a checkpoint whose n_action_steps is below half its chunk.'),
     P('sampling_seed', -1, 'Seed of the sampling noise; -1 draws one.', '', -1, 2**62),
     P('noise', 'chunk', 'Sampling noise: fresh per chunk, or one for a whole episode, which keeps a head that samples '

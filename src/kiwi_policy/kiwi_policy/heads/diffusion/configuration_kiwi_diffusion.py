@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from lerobot.configs import NormalizationMode, PreTrainedConfig
 
-from ..config import KiwiConfig, check_at_least, check_choice
+from ..config import check_at_least, check_choice
+from ..prefix_policy import PrefixConfig
 
 SCHEDULERS = ('DDPM', 'DDIM')
 PREDICTIONS = ('epsilon', 'sample', 'v_prediction')
@@ -12,7 +13,7 @@ PREDICTIONS = ('epsilon', 'sample', 'v_prediction')
 
 @PreTrainedConfig.register_subclass('kiwi_diffusion')
 @dataclass
-class KiwiDiffusionConfig(KiwiConfig):
+class KiwiDiffusionConfig(PrefixConfig):
     """Diffusion head. Actions are normalised to -1..1, the range the sampler clips to.
 
     Attributes:

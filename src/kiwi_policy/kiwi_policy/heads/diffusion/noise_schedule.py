@@ -26,3 +26,21 @@ def training_target(scheduler, prediction, chunk, noise, timesteps):
     if prediction == 'sample':
         return chunk
     return scheduler.get_velocity(chunk, noise, timesteps)
+
+
+def clean_chunk(prediction, output, x, alpha, sigma):
+    """The clean chunk (B, H, D) that an output implies at x = alpha a + sigma eps; alpha, sigma floats or (1,)."""
+    if prediction == 'epsilon':
+        return (x - sigma * output) / alpha
+    if prediction == 'sample':
+        return output
+    return alpha * x - sigma * output
+
+
+def output_shift(prediction, shift, alpha, sigma):
+    """What to add to an output so that the clean chunk it implies moves by `shift`."""
+    if prediction == 'epsilon':
+        return -alpha / sigma * shift
+    if prediction == 'sample':
+        return shift
+    return -shift / sigma

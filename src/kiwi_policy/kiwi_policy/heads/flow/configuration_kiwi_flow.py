@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 from lerobot.configs import PreTrainedConfig
 
-from ..config import KiwiConfig, check_at_least, check_choice
+from ..config import check_at_least, check_choice
+from ..prefix_policy import PrefixConfig
 from .solver import SOLVERS
 from .target import TARGETS
 
 
 @PreTrainedConfig.register_subclass('kiwi_flow')
 @dataclass
-class KiwiFlowConfig(KiwiConfig):
+class KiwiFlowConfig(PrefixConfig):
     """Flow matching head.
 
     Attributes:

@@ -7,14 +7,15 @@ a chunk at tau = 1. The observation is encoded once for all steps and all draws.
 
 import torch
 
-from ..policy import KiwiPolicy, Loss
+from ..policy import Loss
+from ..prefix_policy import PrefixPolicy
 from .configuration_kiwi_flow import KiwiFlowConfig
 from .path import straight_path
 from .solver import solve
 from .target import TARGETS
 
 
-class KiwiFlowPolicy(KiwiPolicy):
+class KiwiFlowPolicy(PrefixPolicy):
     """Samples chunks from p(chunk | observation)."""
 
     config_class = KiwiFlowConfig
@@ -34,11 +35,24 @@ class KiwiFlowPolicy(KiwiPolicy):
         return Loss(self.target.loss(output, point, x_1).unflatten(0, (draws, -1)).mean(dim=0))
 
     @torch.no_grad()
-    def sample(self, condition, noise=None):
-        """Integrate the field from noise (B, H, D), drawn from N(0, I) unless given."""
+    def sample(self, condition, noise=None, plan=None):
+        """Integrate the field from noise (B, H, D), drawn from N(0, I) unless given.
+
+        Args:
+            condition: Condition of B observations.
+            noise: as above.
+            plan: `PlannedRows` to continue as configured, or None.
+        """
+        steering = self.steering(plan)
+
         def velocity(x, tau):
-            output = self.backbone(x, x.new_full((len(x),), tau), condition)
-            return self.target.velocity(output, x, tau)
+            def network(x):
+                return self.backbone(x, x.new_full((len(x),), tau), condition)
+
+            if steering is None:
+                return self.target.velocity(network(x), x, tau)
+            output, shift = steering(network, lambda output, x: self.target.clean(output, x, tau), x, tau)
+            return self.target.velocity(output, x, tau) + shift / (1.0 - tau)
 
         start = self.noise(condition, noise)
         return solve(self.config.solver, velocity, start, self.config.num_inference_steps)

@@ -20,6 +20,11 @@ class SampleTarget:
         return (output - x) / (1.0 - tau)
 
     @staticmethod
+    def clean(output, x, tau):
+        """The clean chunk a_hat at (x, tau)."""
+        return output
+
+    @staticmethod
     def loss(output, point, x_1):
         """Weighted squared error (B, H, D)."""
         weight = (1.0 - point.tau).clamp(min=NEAR_DATA) ** -2 / (2.0 / NEAR_DATA - 1.0)  # (B,)
@@ -33,6 +38,11 @@ class VelocityTarget:
     def velocity(output, x, tau):
         """Field at (x, tau)."""
         return output
+
+    @staticmethod
+    def clean(output, x, tau):
+        """The clean chunk a_hat = x + (1 - tau) v at (x, tau)."""
+        return x + (1.0 - tau) * output
 
     @staticmethod
     def loss(output, point, x_1):

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorStatus, PolicyInfo, TaskState
 from kiwi_msgs.srv import BeginEpisode, EndEpisode, ResetWorld
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
@@ -109,17 +111,20 @@ class Operator:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(node)
         self._changed = threading.Condition()
-        self.heard = {name: [] for name in ('joints', 'base', 'status', 'action', 'request', 'task', 'chunk', 'info')}
+        self.heard = {name: [] for name in ('joints', 'base', 'status', 'action', 'request', 'task', 'chunk', 'info', 'diagnostics')}
         for name, kind, topic, profile in (
                 ('joints', JointState, 'joint_states', qos.STATE), ('base', TwistStamped, 'base_velocity', qos.STATE),
                 ('status', ExecutorStatus, 'executor/status', qos.STATUS),
                 ('action', ExecutedAction, 'executor/action', qos.ACTION),
                 ('request', ChunkRequest, 'chunk_request', qos.REQUEST),
                 ('task', TaskState, 'sim/task_state', qos.STATE), ('chunk', ActionChunk, 'action_chunk', qos.CHUNK),
-                ('info', PolicyInfo, 'policy_info', qos.LATCHED)):
+                ('info', PolicyInfo, 'policy_info', qos.LATCHED),
+                ('diagnostics', DiagnosticArray, 'diagnostics', qos.STATUS)):
             node.create_subscription(kind, topic, lambda message, name=name: self._hear(name, message), profile)
         self._clients = {
-            'stop': node.create_client(Trigger, 'executor/stop'), 'reset': node.create_client(Trigger, 'executor/reset'),
+            **{name: node.create_client(Trigger, f'executor/{name}') for name in (
+                'stop', 'reset', 'move_to_start', 'move_to_rest', 'release_torque', 'engage_torque')},
+            'set_executor': node.create_client(SetParameters, 'chunk_executor_node/set_parameters'),
             'begin': node.create_client(BeginEpisode, 'executor/begin_episode'),
             'end': node.create_client(EndEpisode, 'executor/end_episode'),
             'sim_reset': node.create_client(ResetWorld, 'sim/reset')}

@@ -18,6 +18,7 @@ class FakeRobot:
         self.calls = []
         self.state = HOME.copy()
         self.broken = threading.Event()
+        self.health, self.limp = None, False
         self.connected = False
 
     def connect(self):
@@ -39,6 +40,20 @@ class FakeRobot:
         self._check()
         self.calls.append(('hold', None))
         self.state[6:] = 0.0
+
+    def release(self):
+        self._check()
+        self.calls.append(('release', None))
+        self.limp = True
+
+    def engage(self):
+        self._check()
+        self.calls.append(('engage', None))
+        self.limp = False
+
+    def next_health(self):
+        self._check()
+        return self.health
 
     def close(self):
         self.calls.append(('close', None))
@@ -82,10 +97,11 @@ class FakePolicy:
 
     def __init__(self, info=None, evaluations=10):
         self.info = info or FakeInfo()
-        self.shown = []
+        self.shown, self.prefixes = [], []
         self._evaluations = evaluations
 
     def predict(self, history, task='', rng=None, prefix=None):
         self.shown.append((history, task, rng))
+        self.prefixes.append(prefix)
         actions = np.tile(history[-1]['observation.state'], (self.info.horizon, 1))
         return FakePrediction(actions, self._evaluations)

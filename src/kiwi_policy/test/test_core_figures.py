@@ -15,17 +15,23 @@ from kiwi_policy.core.latency import LatencyTracker
 
 
 def test_a_policy_is_feasible_up_to_d_equal_h_minus_s():
-    check_latency(8 * PERIOD, 16, 8 * PERIOD, PERIOD, 'replan_interval')
-    with pytest.raises(Infeasible, match=r'set replan_interval to 0\.233 s or less'):
-        check_latency(9 * PERIOD, 16, 8 * PERIOD, PERIOD, 'replan_interval')
+    check_latency(6 * PERIOD, 16, 10 * PERIOD, PERIOD, 'replan_interval')
+    with pytest.raises(Infeasible, match=r'set replan_interval to 0\.300 s or less'):
+        check_latency(7 * PERIOD, 16, 10 * PERIOD, PERIOD, 'replan_interval')
     with pytest.raises(Infeasible, match='no interval is short enough'):
         check_latency(2.0, 16, 8 * PERIOD, PERIOD, 'replan_interval')
 
 
+def test_with_one_open_request_a_chunk_has_to_last_for_two_delays():
+    check_latency(8 * PERIOD, 16, PERIOD, PERIOD, 'replan_interval')
+    with pytest.raises(Infeasible, match='no interval is short enough'):
+        check_latency(9 * PERIOD, 16, PERIOD, PERIOD, 'replan_interval')
+
+
 def test_the_executor_checks_its_own_mode():
-    slow = PolicyTraits(16, 16, latency_p95=0.5)
+    slow = PolicyTraits(16, 16, latency_p95=0.2)
     for mode, knob in (('latest', 'replan_interval'), ('ensemble', 'ensemble_interval')):
-        ex = executor(mode=mode)
+        ex = executor(mode=mode, **{knob: 0.4})
         ex.check_feasible()
         ex.set_policy(slow)
         with pytest.raises(Infeasible, match=knob):
@@ -37,9 +43,9 @@ def test_the_executor_checks_its_own_mode():
 
 def test_the_knob_it_names_makes_it_feasible():
     with pytest.raises(Infeasible) as refusal:
-        check_latency(0.4, 16, 0.25, PERIOD, 'replan_interval')
+        check_latency(0.2, 16, 0.4, PERIOD, 'replan_interval')
     advised = float(str(refusal.value).split('set replan_interval to ')[1].split(' s')[0])
-    check_latency(0.4, 16, advised, PERIOD, 'replan_interval')
+    check_latency(0.2, 16, advised, PERIOD, 'replan_interval')
 
 
 def test_latency_percentiles_over_a_window():

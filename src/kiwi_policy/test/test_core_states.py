@@ -6,6 +6,7 @@ import pytest
 from core_support import EPISODE, PERIOD, REST, SPREAD, chunk, drive, executor, line, tick
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, ExecutorError, PolicyTraits, State, Status
 from kiwi_policy.core.features import BASE, DIM, POSITIONS
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.states import Source
 
 POSE = np.array([5.0, -60.0, 50.0, 60.0, -90.0, 40.0, 0.1, -0.1, 10.0])
@@ -13,9 +14,9 @@ POSE = np.array([5.0, -60.0, 50.0, 60.0, -90.0, 40.0, 0.1, -0.1, 10.0])
 
 def test_the_numbers_are_those_of_the_messages():
     assert [state.name for state in State] == [
-        'IDLE', 'WAITING', 'RAMPING', 'RUNNING', 'STARVED', 'STOPPED', 'FAULT']
-    assert [source.name for source in Source] == ['IDLE', 'HOLD', 'RAMP', 'CHUNK']
-    assert list(State) == list(range(7)) and list(Source) == list(range(4))
+        'IDLE', 'WAITING', 'RAMPING', 'RUNNING', 'STARVED', 'STOPPED', 'FAULT', 'MOVING', 'LIMP']
+    assert [source.name for source in Source] == ['IDLE', 'HOLD', 'RAMP', 'CHUNK', 'POSE']
+    assert list(State) == list(range(9)) and list(Source) == list(range(5))
 
 
 def test_idle_follows_the_measured_pose_and_asks_nothing():
@@ -171,6 +172,53 @@ def test_the_committed_prefix_is_what_will_run():
         ran = np.array([command.values for command in commands[first:first + 3]])
         assert request.committed == pytest.approx(ran)
         assert request.expected_delay == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize('mode', ['latest', 'ensemble'])
+def test_the_prefix_is_the_whole_plan_as_it_would_run(mode):
+    """What would run if no further chunk came: as far as the newest chunk reaches."""
+    ex = executor(mode=mode, ramp_speed=1e9, initial_latency=0.1, seam_ticks=0, gate=np.inf,
+                  replan_interval=4 * PERIOD, ensemble_interval=4 * PERIOD)
+    bend = 0.1 * np.arange(16)[:, None] ** 1.5 * np.eye(DIM)[0]
+    _, requests, _ = drive(ex, 9, lambda request, number: line(number, 16) + bend, delay=3)
+    request = requests[-1]
+    assert request.stamp == pytest.approx(tick(8)) and request.prefix.committed == 3
+    assert request.prefix.rows.shape == (12, DIM)
+    would_run = np.array([ex.step(tick(number), REST).values for number in range(9, 20)])
+    assert request.prefix.rows[1:] == pytest.approx(would_run)
+
+
+def test_what_waits_behind_a_jump_is_no_plan():
+    """A chunk that disagrees takes over when the committed one has run out; only what is certain reaches it."""
+    def asks(ticks):
+        ex = executor(ramp_speed=1e9, initial_latency=0.1, seam_ticks=0, replan_interval=4 * PERIOD)
+        offset = iter([0.0, 90.0, 90.0, 90.0, 90.0])
+        _, requests, verdicts = drive(ex, ticks, lambda request, number: line(number, 16) + next(offset), delay=1)
+        assert all(verdict.accepted for verdict in verdicts)
+        return [request.prefix for request in requests]
+
+    early, late = asks(13)[2:4]                     # asked at ticks 8 and 12, the committed chunk ends at 16
+    assert (len(early.rows), early.committed) == (8, 1)
+    assert (len(late.rows), late.committed) == (4, 1)
+    assert np.all(early.rows[:, 1] == 0.0) and np.all(late.rows[:, 1] == 0.0)
+
+
+def test_committed_rows_reach_beyond_a_jump():
+    ex = executor(ramp_speed=1e9, initial_latency=6 * PERIOD, seam_ticks=0, replan_interval=4 * PERIOD)
+    ex.add(chunk(0, actions=line(0, 8)), tick(0))
+    ex.step(tick(0), REST)
+    ex.add(chunk(1, actions=line(1, 16) + 90.0, chunk_id=2), tick(1))
+    ex.step(tick(1), REST)
+    request = ex.request(tick(5))
+    assert request.prefix.rows[:, 1].tolist() == [0.0] * 3 + [90.0] * 9
+    assert request.prefix.committed == 6
+
+
+def test_a_prefix_ages():
+    prefix = Prefix(np.arange(5.0)[:, None], 2)
+    left = prefix.after(1)
+    assert left.rows[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0] and left.committed == 1
+    assert len(prefix.after(9).rows) == prefix.after(9).committed == 0
 
 
 def test_request_and_step_may_come_in_either_order():

@@ -12,6 +12,7 @@ import pytest
 from kiwi_policy.core import features
 from kiwi_policy.hardware.interface import Hardware, HardwareError
 from kiwi_policy.hardware.lekiwi import LeKiwiHardware
+from kiwi_policy.hardware.servo_health import decode_health
 
 pytest.importorskip('kiwi_sim')
 from bus_rig import ARM_IDS, PATIENT, WHEEL_IDS, Rig  # noqa: E402
@@ -261,3 +262,48 @@ def test_importing_the_interface_needs_no_lerobot():
         'sys.exit(bool({"lerobot", "torch"} & set(sys.modules)))'
     )
     assert subprocess.run([sys.executable, '-c', code], env=os.environ, check=False).returncode == 0
+
+
+def test_every_servo_tells_its_health_in_turn(rig):
+    with rig.hardware() as hardware:
+        told = [hardware.next_health() for _ in range(10)]
+    assert [health.servo for health in told[:6]] == list(features.JOINTS)
+    assert [health.servo for health in told[6:9]] == ['base_left_wheel', 'base_back_wheel', 'base_right_wheel']
+    assert told[9].servo == told[0].servo
+    assert all(health.temperature == 25.0 and 11.0 < health.voltage < 12.1 and health.faults == () for health in told)
+
+
+def test_health_is_decoded_from_the_registers():
+    data = bytes((0x0A, 0x04 | 0x02, 121, 64, 0, 4 | 32, 0, 0, 0, 100, 0))
+    health = decode_health('arm_elbow_flex', data)
+    assert (health.servo, health.voltage, health.temperature) == ('elbow_flex', 12.1, 64.0)
+    assert health.load == pytest.approx(0.522)
+    assert health.current == pytest.approx(0.65)
+    assert health.faults == ('overheated', 'overload')
+
+
+def test_a_silent_servo_tells_no_health_and_is_named(rig):
+    with rig.hardware(reply_timeout=0.02) as hardware:
+        rig.bus.faults.silent.add(1)
+        with pytest.raises(HardwareError, match='arm_shoulder_pan did not tell its health'):
+            hardware.next_health()
+        rig.bus.faults.silent.clear()
+
+
+def test_released_servos_stay_limp_over_a_reconnect_and_come_back_without_a_jump(rig):
+    hardware = rig.hardware()
+    hardware.connect()
+    hardware.write(np.array([10.0, -20.0, 30.0, 40.0, 0.0, 50.0, 0.1, 0.0, 0.0]))
+    hardware.release()
+    assert rig.torque() == [0] * 9
+    assert rig.goals(Address.GOAL_VELOCITY)[6:] == [0] * 3
+    rig.servos.position[:5] = 1900
+    hardware.close()
+    hardware.connect()
+    assert rig.torque() == [0] * 9
+    rig.writes.clear()
+    hardware.engage()
+    assert rig.torque() == [1] * 9
+    np.testing.assert_array_equal(rig.servos.position[:5], 1900)
+    assert rig.goals(Address.GOAL_POSITION)[:5] == [1900] * 5
+    hardware.close()

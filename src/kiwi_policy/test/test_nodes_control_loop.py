@@ -195,3 +195,34 @@ def test_a_slow_cycle_skips_ticks_and_counts_them():
     steps = np.diff([tick.now for tick in rig.ticks]) / PERIOD
     assert np.all(np.round(steps) >= 3)
     assert rig.loop.missed_ticks >= 9
+
+
+def test_a_limp_robot_is_read_and_not_commanded(rig):
+    rig.ask(lambda _now, _state: rig.core.operator.release())
+    before, ticks = len(rig.robot.names()), len(rig.ticks)
+    rig.until(lambda: len(rig.ticks) >= ticks + 5)
+    assert rig.robot.names()[before + 1:] == []
+    assert rig.ticks[-1].measured is not None
+
+
+def test_a_limp_robot_that_was_lost_is_limp_when_it_is_back(rig):
+    rig.ask(lambda _now, _state: rig.core.operator.release())
+    rig.robot.broken.set()
+    rig.until(lambda: not rig.loop.connected)
+    rig.robot.broken.clear()
+    rig.until(lambda: rig.loop.connected and rig.ticks[-1].measured is not None)
+    assert rig.core.state is State.LIMP
+
+
+def test_what_may_be_skipped_is_done_beside_the_loop():
+    done = []
+    rig = Rig(aside=lambda index, now: done.append((index, now)))
+    rig.loop.start()
+    rig.until(lambda: len(done) >= 3)
+    rig.robot.broken.set()
+    rig.until(lambda: rig.ticks[-1].measured is None)
+    seen = len(done)
+    rig.until(lambda: len([tick for tick in rig.ticks if tick.measured is None]) >= 3)
+    assert len(done) <= seen + 1
+    rig.loop.stop()
+    assert all(rig.clock.time(index) == now for index, now in done)

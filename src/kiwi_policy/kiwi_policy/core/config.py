@@ -63,7 +63,7 @@ class ExecutorConfig:
     limits: Limits = field(default_factory=Limits)
     resample: bool = False
     max_age: float = 5.0
-    request_timeout: float = 1.0
+    request_timeout: float = 0.4
     initial_latency: float = 0.1
     max_live: int = 128
 

@@ -22,6 +22,9 @@ from kiwi_policy.core.feasibility import check_latency
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.latency import LatencyTracker
 from kiwi_policy.core.limits import Limiter, hold
+from kiwi_policy.core.machine import ExecutorError, Machine
+from kiwi_policy.core.operator import Operator, finite_state
+from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.ramp import ramp_step
 from kiwi_policy.core.records import Command, PolicyTraits, Request, Status, Verdict
 from kiwi_policy.core.rejection import Gatekeeper
@@ -30,15 +33,11 @@ from kiwi_policy.core.resample import resample
 from kiwi_policy.core.schedule import Schedule
 from kiwi_policy.core.seams import Seam
 from kiwi_policy.core.starvation import starve
-from kiwi_policy.core.states import ACTIVE, LATCHED, Source, State
+from kiwi_policy.core.states import Source, State
 from kiwi_policy.core.timeline import Timeline
 
 __all__ = ['ChunkExecutor', 'Command', 'ExecutorConfig', 'ExecutorError', 'PolicyTraits', 'Request', 'Source',
            'State', 'Status', 'Verdict']
-
-
-class ExecutorError(RuntimeError):
-    """The executor's state does not allow what was asked."""
 
 
 class ChunkExecutor:
@@ -46,6 +45,9 @@ class ChunkExecutor:
 
     Args:
         config: the settings.
+
+    Attributes:
+        operator: `Operator`: speed, moves to poses, torque.
     """
 
     def __init__(self, config=None):
@@ -60,8 +62,8 @@ class ChunkExecutor:
         self._seam = Seam(self.config.seam_ticks)
         self._counters = Counters()
         self._traits = None
-        self._state, self._reason = State.IDLE, 'no episode'
-        self._episode_id = ''
+        self._machine = Machine()
+        self.operator = Operator(self.config.limits, self._machine, self._limiter)
         self._last = None               # (9,) last command
         self._running = None            # (9,) last command that came from a chunk
         self._starved_at = None         # s of the last tick that had an action
@@ -96,19 +98,14 @@ class ChunkExecutor:
             now: s.
 
         Raises:
-            ExecutorError: where an episode runs, or a stop or fault has not been reset.
+            ExecutorError: where the executor is not IDLE.
             ValueError: for an empty id or a state that is not nine finite values.
         """
-        if self._state in LATCHED:
-            raise ExecutorError(f'the executor is {self._state.name} ({self._reason}): reset it first')
-        if self._state is not State.IDLE:
-            raise ExecutorError(f'episode {self._episode_id!r} is running: end it first')
+        self._machine.require_idle('an episode')
         if not episode_id:
             raise ValueError('episode_id must not be empty')
-        state = np.asarray(state, dtype=float)
-        if state.shape != (DIM,) or not np.all(np.isfinite(state)):
-            raise ValueError(f'the measured state must be {DIM} finite values, got {state!r}')
-        self._episode_id = episode_id
+        state = finite_state(state)
+        self._machine.episode_id = episode_id
         self._timeline.clear()
         self._gatekeeper.begin()
         self._requests.begin()
@@ -116,30 +113,30 @@ class ChunkExecutor:
         self._counters = Counters()
         self._last = self._running = hold(state)
         self._starved_at = now
-        self._enter(State.WAITING, 'waiting for the first chunk')
+        self._machine.enter(State.WAITING, 'waiting for the first chunk')
 
     def end(self, reason='episode ended'):
         """End the episode: no further requests, nothing commanded. A latched stop stays latched."""
-        if self._state not in LATCHED:
-            self._enter(State.IDLE, reason)
+        if self._machine.active:
+            self._machine.enter(State.IDLE, reason)
         self._timeline.clear()
 
     def stop(self, reason='stop requested'):
         """Latched stop: the arm holds, the base rests until `reset`."""
-        if self._state is not State.FAULT:
-            self._enter(State.STOPPED, reason)
+        if self.state not in (State.FAULT, State.LIMP):
+            self._machine.enter(State.STOPPED, reason)
         self._timeline.clear()
 
     def fault(self, reason):
         """Latched like a stop, after a bus or state fault."""
-        self._enter(State.FAULT, reason)
+        self._machine.enter(State.FAULT, reason)
         self._timeline.clear()
 
     def reset(self):
         """Leave STOPPED or FAULT for IDLE. Returns False where neither was latched."""
-        if self._state not in LATCHED:
+        if not self._machine.latched:
             return False
-        self._enter(State.IDLE, 'reset')
+        self._machine.enter(State.IDLE, 'reset')
         return True
 
     def add(self, chunk, now):
@@ -170,12 +167,13 @@ class ChunkExecutor:
         early enough that the answer comes before the committed chunk runs out. A request that
         stays unanswered is asked again.
         """
-        if self._state not in ACTIVE or not self._requests.ready(now) or not self._schedule.due(now, self._traits):
+        if not self._machine.active or not self._requests.ready(now) or not self._schedule.due(now, self._traits):
             return None
         delay = self._latency.percentile(95)
-        rows = [self._blend(selection.rows()) for selection in self._schedule.committed(now, delay)]
-        return Request(self._requests.issue(now), now, self._episode_id, self.config.period,
-                       np.array(rows).reshape(-1, DIM), delay)
+        committed = self._schedule.committed(delay)
+        rows = [self._blend(selection.rows()) for selection in self._schedule.planned(now, committed)]
+        prefix = Prefix(np.array(rows).reshape(-1, DIM), min(committed, len(rows)))
+        return Request(self._requests.issue(now), now, self._machine.episode_id, self.config.period, prefix, delay)
 
     def step(self, now, state):
         """The `Command` for the tick at `now` (s), given the measured state (9,).
@@ -184,15 +182,19 @@ class ChunkExecutor:
         """
         state = np.asarray(state, dtype=float)
         if state.shape != (DIM,) or not np.all(np.isfinite(state)):
-            if self._state in ACTIVE:
+            if self._machine.active or self.state is State.MOVING:
                 self.fault(f'the measured state is not {DIM} finite values: {state.tolist()}')
             state = np.zeros(DIM) if self._last is None else self._last
-        if self._state is State.IDLE:
+        if self.state in (State.IDLE, State.LIMP):
             self._last = hold(state)
             return Command(self._last, Source.IDLE)
+        if self.state is State.MOVING:
+            command = self.operator.follow(now, state)
+            self._last = command.values
+            return command
         if self._last is None:
             self._last = hold(state)
-        if self._state in LATCHED:
+        if self._machine.latched:
             self._last = hold(self._last)
             return Command(self._last, Source.HOLD)
         self._counters.ticks += 1
@@ -205,28 +207,28 @@ class ChunkExecutor:
         """Frozen `Status` of this episode at `now` (s)."""
         newest, counters = self._gatekeeper.newest, self._counters
         return Status(
-            state=self._state, reason=self._reason, mode=self.config.mode,
-            episode_id='' if self._state is State.IDLE else self._episode_id,
+            state=self.state, reason=self._machine.reason, mode=self.config.mode,
+            episode_id=self._machine.shown_episode,
             run_id=newest.run_id if newest else 0, chunk_id=newest.chunk_id if newest else 0,
             accepted=counters.accepted, rejected=self._gatekeeper.counts.total(),
             reject_counts=dict(self._gatekeeper.counts), skipped=counters.skipped, underruns=counters.underruns,
             clamped=counters.clamped, takeovers=counters.takeovers, ticks=counters.ticks,
             overlap=counters.overlap(), queue_seconds=self._timeline.seconds_left(now),
-            latency_p50=self._measured(50), latency_p95=self._measured(95),
+            latency_p50=self._latency_at(50), latency_p95=self._latency_at(95),
             request_interval=self._requests.mean_interval(), lost=self._requests.lost,
             dissents=counters.dissents, starved_seconds=counters.starved_ticks * self.config.period)
 
     @property
     def state(self):
         """The present `State`."""
-        return self._state
+        return self._machine.state
 
     def _judge(self, chunk, now):
-        if self._state not in ACTIVE:
-            return self._gatekeeper.refuse('inactive', f'the executor is {self._state.name} ({self._reason})')
+        if not self._machine.active:
+            return self._gatekeeper.refuse('inactive', f'the executor is {self.state.name} ({self._machine.reason})')
         if self.config.mode == 'sync' and self._timeline.peek(now) is not None:
             return self._gatekeeper.refuse('unasked', 'in sync a chunk is taken only when the last one has run out')
-        return self._gatekeeper.check(chunk, self._episode_id, now)
+        return self._gatekeeper.check(chunk, self._machine.episode_id, now)
 
     def _run(self, selection, now):
         planned = self._blend(selection.rows())
@@ -235,17 +237,17 @@ class ChunkExecutor:
         self._counters.blended += len(selection.chunks)
         self._counters.takeovers += selection.takeover
         source = Source.CHUNK
-        if self._state in (State.WAITING, State.RAMPING):
+        if self.state in (State.WAITING, State.RAMPING):
             wanted, arrived = ramp_step(self._last, planned, self.config.ramp_speed * self.config.period)
             if arrived:
                 wanted = planned
-                self._enter(State.RUNNING, 'executing chunks')
+                self._machine.enter(State.RUNNING, 'executing chunks')
             else:
-                self._enter(State.RAMPING, 'moving from the measured pose to the chunk')
+                self._machine.enter(State.RAMPING, 'moving from the measured pose to the chunk')
                 source = Source.RAMP
         else:
-            if self._state is State.STARVED:
-                self._enter(State.RUNNING, 'executing chunks')
+            if self.state is State.STARVED:
+                self._machine.enter(State.RUNNING, 'executing chunks')
             if selection.jump:
                 self._seam.start(self._last, self._blend(selection.rows_before()))
             wanted = self._seam.apply(planned)
@@ -258,14 +260,14 @@ class ChunkExecutor:
                        len(selection.chunks), selection.takeover, clamped)
 
     def _without_actions(self, now):
-        if self._state is State.WAITING:
+        if self.state is State.WAITING:
             self._last = hold(self._last)
             return Command(self._last, Source.HOLD)
-        if self._state is not State.STARVED:
+        if self.state is not State.STARVED:
             self._counters.underruns += 1
             self._seam.clear()
             sync = self.config.mode == 'sync'
-            self._enter(State.STARVED, 'sync pause: waiting for the next chunk' if sync else 'ran out of actions')
+            self._machine.enter(State.STARVED, 'sync pause: waiting for the next chunk' if sync else 'ran out of actions')
         self._counters.starved_ticks += 1
         self._last = starve(self._running, now - self._starved_at, self.config.decay_seconds, self.config.decay)
         return Command(self._last, Source.HOLD)
@@ -279,11 +281,8 @@ class ChunkExecutor:
 
     def _count_missed(self, now):
         """Rows of the plan that no tick ran because ticks were missed."""
-        if self._state is State.RUNNING:
+        if self.state is State.RUNNING:
             self._counters.skipped += max(round((now - self._starved_at) / self.config.period) - 1, 0)
 
-    def _measured(self, percent):
+    def _latency_at(self, percent):
         return self._latency.percentile(percent) if len(self._latency) else 0.0
-
-    def _enter(self, state, reason):
-        self._state, self._reason = state, reason

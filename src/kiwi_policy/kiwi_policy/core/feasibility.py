@@ -8,10 +8,11 @@ class Infeasible(ValueError):
 
 
 def check_latency(delay, horizon, interval, period, knob):
-    """Refuse a policy that answers too late: d <= H - s must hold.
+    """Refuse a policy that answers too late: d <= H - max(s, d) must hold.
 
     With d the delay in periods, s the rows run between two requests and H the chunk's rows, a
-    chunk still has s rows left when it arrives.
+    chunk still has s rows left when it arrives. One request is open at a time, so that a slow policy is
+    asked every d rows and each chunk has to last for two delays.
 
     Args:
         delay: s from request to chunk, 95th percentile.
@@ -24,10 +25,10 @@ def check_latency(delay, horizon, interval, period, knob):
         Infeasible: with what to change.
     """
     d, s = math.ceil(delay / period - 1e-9), math.ceil(interval / period - 1e-9)
-    if d <= horizon - s:
+    if d <= horizon - max(s, d):
         return
     room = (horizon - d) * period
-    if room >= period:
+    if d <= horizon - d:
         advice = f'set {knob} to {room:.3f} s or less'
     else:
         advice = 'no interval is short enough'

@@ -52,10 +52,26 @@ class Limiter:
     """
 
     def __init__(self, limits, period):
+        self._limits, self._period = limits, period
         self._low, self._high = np.array(limits.low), np.array(limits.high)
-        self._step = np.array(limits.joint_speed) * limits.speed_scale * period
-        self._speed = np.array(limits.base_speed) * limits.speed_scale
         self._speed_step = np.array(limits.base_acceleration) * period
+        self.set_speed(limits.speed_scale)
+
+    def set_speed(self, scale, joints=1.0, base=1.0):
+        """Run at a share of the greatest speeds from now on.
+
+        Args:
+            scale: for everything, in (0, 1].
+            joints: (6,) factors in 0..1 beside it, 0 holds a joint; or one for all.
+            base: likewise for the base.
+
+        Raises:
+            ValueError: scale out of bounds.
+        """
+        if not 0.0 < scale <= 1.0:
+            raise ValueError(f'speed_scale must lie in (0, 1], got {scale!r}')
+        self._step = np.array(self._limits.joint_speed) * scale * np.asarray(joints) * self._period
+        self._speed = np.array(self._limits.base_speed) * scale * base
 
     def clamp(self, wanted, last):
         """Return the command nearest to `wanted` that the limits allow, and whether it differs.

@@ -24,6 +24,7 @@ class Parameter:
         unit: e.g. 's'; empty where there is none.
         low, high: inclusive bounds of a number, or of every number in a list; None for no bound.
         choices: allowed texts; empty where every text is allowed.
+        live: True where it may be set while the node runs.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple = ()
+    live: bool = False
 
     def bounds(self):
         """The unit and the allowed values in words."""

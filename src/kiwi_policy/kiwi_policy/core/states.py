@@ -13,6 +13,8 @@ class State(IntEnum):
     STARVED = 4     # ran out of actions: arm held, base decaying to rest
     STOPPED = 5     # latched stop: arm held, base at rest until reset
     FAULT = 6       # bus or state fault, latched as a stop is
+    MOVING = 7      # slow move to a named pose, base at rest
+    LIMP = 8        # torque released: nothing is commanded
 
 
 class Source(IntEnum):
@@ -22,6 +24,7 @@ class Source(IntEnum):
     HOLD = 1        # held pose, base at rest or decaying
     RAMP = 2        # ramp towards the chunk
     CHUNK = 3       # a chunk's action, after blending and limits
+    POSE = 4        # on the way to a named pose
 
 
 LATCHED = frozenset({State.STOPPED, State.FAULT})

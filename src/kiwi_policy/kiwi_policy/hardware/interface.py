@@ -1,8 +1,10 @@
-"""What the executor needs from a robot: a Protocol of six methods and one error."""
+"""What the executor needs from a robot: a Protocol of nine methods and one error."""
 
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from kiwi_policy.core.derating import ServoHealth
 
 
 class HardwareError(RuntimeError):
@@ -23,8 +25,11 @@ class Hardware(Protocol):
     does not answer.
     """
 
+    limp: bool
+    """True from `release` to `engage`, over lost connections too."""
+
     def connect(self) -> None:
-        """Open the bus and put every servo under torque at its present position, base at rest."""
+        """Open the bus and put every servo under torque at its present position, base at rest; not where it is limp."""
 
     def read(self) -> np.ndarray:
         """Return the measured state, (9,) float64."""
@@ -41,6 +46,15 @@ class Hardware(Protocol):
 
     def hold(self) -> None:
         """Command the base to rest; the arm keeps its last goal under torque."""
+
+    def release(self) -> None:
+        """Take the torque off every servo; nothing is written from then on but by `engage`."""
+
+    def engage(self) -> None:
+        """Put every servo under torque at its present position, base at rest."""
+
+    def next_health(self) -> ServoHealth | None:
+        """Health of one servo, another at every call; None where this robot tells none."""
 
     def close(self) -> None:
         """Bring the base to rest, verify it, and close the bus with the torque left on.

@@ -16,6 +16,7 @@ import numpy as np
 from kiwi_policy.core import features
 from kiwi_policy.hardware.guard import Guard
 from kiwi_policy.hardware.interface import HardwareError
+from kiwi_policy.hardware.servo_health import read_health
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class LeKiwiHardware:
         self.reply_timeout = reply_timeout
         self.guardian_timeout = guardian_timeout
         self._robot = self._guard = None
+        self.limp = False
+        self._asked = -1            # servo whose health was read last
 
     def __enter__(self):
         self.connect()
@@ -104,7 +107,8 @@ class LeKiwiHardware:
             self._tune_port(robot.bus.port_handler)
             lekiwi_setup.check_servos(robot.bus, self.port)
             lekiwi_setup.check_calibration(robot.bus, robot.calibration, self.calibration)
-            lekiwi_setup.power_up(robot.bus, robot.arm_motors, robot.base_motors)
+            if not self.limp:
+                lekiwi_setup.power_up(robot.bus, robot.arm_motors, robot.base_motors)
             if self.guardian_timeout:
                 wheels = [robot.bus.motors[name].id for name in robot.base_motors]
                 self._guard = Guard(robot.bus.port_handler.ser.fileno(), wheels, self.guardian_timeout)
@@ -135,6 +139,8 @@ class LeKiwiHardware:
         if bad:
             raise HardwareError(f'refused an action with values that are not finite: {", ".join(bad)}')
         robot = self._connected()
+        if self.limp:
+            raise HardwareError('the torque is released: engage it before commanding the robot')
         turning = bool(np.any(values[features.BASE]))
         if turning and self._guard is not None:
             self._guard_turning()
@@ -154,6 +160,37 @@ class LeKiwiHardware:
             raise self._failure('stopping the base', error) from error
         if self._guard is not None:
             self._guard.resting()
+
+    def release(self):
+        """Take the torque off every servo: the arm sinks, the robot can be moved by hand."""
+        from kiwi_policy.hardware import lekiwi_setup
+
+        self.hold()
+        robot, self.limp = self._connected(), True
+        try:
+            lekiwi_setup.power_down(robot.bus)
+        except BUS_ERRORS as error:
+            raise self._failure('releasing the torque', error) from error
+
+    def engage(self):
+        """Put every servo under torque where it is, wheels at rest."""
+        from kiwi_policy.hardware import lekiwi_setup
+
+        robot = self._connected()
+        try:
+            lekiwi_setup.power_up(robot.bus, robot.arm_motors, robot.base_motors)
+        except BUS_ERRORS as error:
+            raise self._failure('engaging the torque', error) from error
+        self.limp = False
+
+    def next_health(self):
+        """`ServoHealth` of the servo whose turn it is: one packet."""
+        robot = self._connected()
+        self._asked = (self._asked + 1) % len(robot.bus.motors)
+        try:
+            return read_health(robot.bus, list(robot.bus.motors)[self._asked])
+        except BUS_ERRORS as error:
+            raise self._failure('reading the health', error) from error
 
     def close(self):
         """Bring the base to rest, verify it, and close the port with the torque left on. Never raises.
@@ -217,12 +254,14 @@ class LeKiwiHardware:
         port.timeout = _POLL
         port.write_timeout = _WRITE_TIMEOUT
         handler.clearPort = port.reset_input_buffer
+        handler.setPacketTimeout = lambda _: handler.setPacketTimeoutMillis(self.reply_timeout * 1000)
+        timed_out = handler.isPacketTimeout
 
-        def begin_packet(_):
+        def is_packet_timeout():
             self._beat()        # waiting for a reply is no hanging
-            handler.setPacketTimeoutMillis(self.reply_timeout * 1000)
+            return timed_out()
 
-        handler.setPacketTimeout = begin_packet
+        handler.isPacketTimeout = is_packet_timeout
 
     @staticmethod
     def _close_port(bus):

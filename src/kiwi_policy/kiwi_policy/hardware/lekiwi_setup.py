@@ -101,6 +101,19 @@ def power_up(bus, arm, wheels):
         raise HardwareError(f'no torque on {", ".join(limp)} after switching it on: check power and overload')
 
 
+def power_down(bus):
+    """Take the torque off every servo.
+
+    Raises:
+        HardwareError: a servo keeps its torque.
+    """
+    for name in bus.motors:
+        _write(bus, 'Torque_Enable', name, 0)
+    stiff = [name for name in bus.motors if _read(bus, 'Torque_Enable', name) != 0]
+    if stiff:
+        raise HardwareError(f'{", ".join(stiff)} still under torque after switching it off')
+
+
 def _powered(bus, name, mode):
     return _read(bus, 'Torque_Enable', name) == 1 and _read(bus, 'Operating_Mode', name) == mode
 

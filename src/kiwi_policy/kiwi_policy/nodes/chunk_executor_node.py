@@ -13,7 +13,6 @@ from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorSta
 from kiwi_msgs.srv import BeginEpisode, EndEpisode
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
-from std_srvs.srv import Trigger
 
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
@@ -21,6 +20,7 @@ from kiwi_policy.nodes import conversions, process, qos
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
 from kiwi_policy.nodes.executor_session import ExecutorSession
+from kiwi_policy.nodes.operator_ports import OperatorPorts
 from kiwi_policy.nodes.parameters import declare
 
 NAME = 'chunk_executor_node'
@@ -29,6 +29,10 @@ INACTIVE = f'{NAME} is not active: configure and activate it first'
 
 def lekiwi(parameters):
     """The `Hardware` that the parameters name."""
+    if parameters.robot == 'lekiwi_client':
+        from kiwi_policy.hardware.lekiwi_client import LeKiwiClientHardware
+
+        return LeKiwiClientHardware(parameters.bridge_socket, parameters.stale_after)
     from kiwi_policy.hardware.lekiwi import LeKiwiHardware
 
     return LeKiwiHardware(parameters.robot_port, parameters.calibration, parameters.read_retries,
@@ -58,8 +62,7 @@ class ChunkExecutorNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', qos.STATUS)
         self.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
         self.create_subscription(PolicyInfo, 'policy_info', self._on_policy, qos.LATCHED)
-        self.create_service(Trigger, 'executor/stop', self._on_stop)
-        self.create_service(Trigger, 'executor/reset', self._on_reset)
+        OperatorPorts(self, lambda: self._session, TABLE, INACTIVE)
         self.create_service(BeginEpisode, 'executor/begin_episode', self._on_begin)
         self.create_service(EndEpisode, 'executor/end_episode', self._on_end)
         self.create_timer(0.2, self._log_news)
@@ -84,6 +87,7 @@ class ChunkExecutorNode(LifecycleNode):
         self._session = ExecutorSession(self.config, self._hardware, self.parameters,
                                         self.get_clock().now().nanoseconds, self._on_tick)
         self._session.loop.start()
+        self._session.set_speed_scale(self.get_parameter('speed_scale').value)
         if self._info is not None:
             self._session.set_policy(self._info)
         return super().on_activate(state)
@@ -161,14 +165,6 @@ class ChunkExecutorNode(LifecycleNode):
             response.status = status
         return response
 
-    def _on_stop(self, _request, response):
-        response.success, response.message = self._session.halt() if self._session else (False, INACTIVE)
-        return response
-
-    def _on_reset(self, _request, response):
-        response.success, response.message = self._session.reset() if self._session else (False, INACTIVE)
-        return response
-
     def _log_news(self):
         for level, text in self._session.board.take_news() if self._session else ():
             if level == 'error':            # rclpy ties a level to a line of code
@@ -181,7 +177,7 @@ class ChunkExecutorNode(LifecycleNode):
     def _publish_diagnostics(self):
         if self._session is not None:
             stamp = self.get_clock().now().to_msg()
-            self._diagnostics.publish(diagnostics(self._session.board, self._session.loop, stamp))
+            self._diagnostics.publish(diagnostics(self._session, stamp))
 
     def _end_session(self):
         if self._session is not None and not self._session.loop.stop():
@@ -210,8 +206,9 @@ def autostart(node, interrupt):
         interrupt.wait(0.5)
     if node.trigger_activate() is not TransitionCallbackReturn.SUCCESS:
         raise HardwareError('could not activate: see the log')
-    node.get_logger().info(f'robot on {node.parameters.robot_port}, {node.config.mode}, '
-                           f'{node.parameters.rate:g} Hz')
+    p = node.parameters
+    where = p.bridge_socket if p.robot == 'lekiwi_client' else p.robot_port
+    node.get_logger().info(f'robot on {where}, {node.config.mode}, {p.rate:g} Hz')
 
 
 def main(args=None, make_hardware=lekiwi):

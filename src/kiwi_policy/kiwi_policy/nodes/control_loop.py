@@ -56,10 +56,13 @@ class ControlLoop:
         on_tick: called with every `Tick` in the control thread; must be quick.
         bus_timeout: s without an answer from the robot after which the executor is at fault.
         reconnect_interval: s between attempts to reach the robot again.
+        aside: called with the tick's index and time where the robot has answered and half of the period is left,
+            for what may be skipped on a busy tick.
     """
 
-    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0):
+    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0, aside=None):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
+        self._aside = aside
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)
         self._mailbox = deque()
@@ -139,6 +142,8 @@ class ControlLoop:
         self._write(command)
         self._watch_bus(started)
         self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
+        if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
+            self._aside(index, now)
 
     def _read(self):
         if self._reconnector.busy:
@@ -151,7 +156,7 @@ class ControlLoop:
         return self._measured
 
     def _write(self, command):
-        if self._reconnector.busy:
+        if self._reconnector.busy or self._core.state is State.LIMP:
             return
         try:
             if command.source is Source.IDLE or self._core.state in LATCHED:
@@ -174,7 +179,8 @@ class ControlLoop:
         silent = time.monotonic() - self._silent_since
         if silent > self._bus_timeout:
             self._fault_passes = self._core.state is State.IDLE     # nothing ran, so nothing can resume
-            self._core.fault(f'the robot has not answered for {silent:.2f} s: {self.last_error}')
+            if self._core.state is not State.LIMP:
+                self._core.fault(f'the robot has not answered for {silent:.2f} s: {self.last_error}')
             self._silent_since = None
             self._reconnector.begin()
 

@@ -8,9 +8,14 @@ _LEVELS = {State.STARVED: DiagnosticStatus.WARN, State.STOPPED: DiagnosticStatus
            State.FAULT: DiagnosticStatus.ERROR}
 
 
-def diagnostics(board, loop, stamp):
-    """DiagnosticArray from a `StatusBoard` and a `ControlLoop`; `stamp` is a ROS Time message."""
-    status = board.status
+def diagnostics(session, stamp):
+    """DiagnosticArray of an `ExecutorSession`; `stamp` is a ROS Time message."""
+    message = DiagnosticArray(status=[_control(session.board.status, session.loop), _servos(session.health)])
+    message.header.stamp = stamp
+    return message
+
+
+def _control(status, loop):
     state = status.state if status else State.IDLE
     figures = {
         'bus errors': loop.bus_errors, 'last bus error': loop.last_error, 'missed ticks': loop.missed_ticks,
@@ -26,10 +31,18 @@ def diagnostics(board, loop, stamp):
             'underruns': status.underruns, 'starved (s)': round(status.starved_seconds, 2),
             'latency p95 (ms)': round(1e3 * status.latency_p95, 1), 'overlap': round(status.overlap, 2),
         }
-    entry = DiagnosticStatus(
+    return DiagnosticStatus(
         level=_LEVELS.get(state, DiagnosticStatus.OK), name='chunk_executor_node: control', hardware_id='lekiwi',
         message=f'{state.name}: {status.reason if status else "starting"}',
         values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()])
-    message = DiagnosticArray(status=[entry])
-    message.header.stamp = stamp
-    return message
+
+
+def _servos(watch):
+    values = [KeyValue(key=health.servo, value=f'{health.temperature:.0f} deg C, {health.voltage:.1f} V, '
+                                               f'{100 * health.load:.0f} % load, {health.current:.2f} A')
+              for health in watch.readings.values()]
+    warnings = watch.warnings
+    return DiagnosticStatus(
+        level=DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK, name='chunk_executor_node: servos',
+        hardware_id='lekiwi', message='; '.join(warnings) or f'{len(values)} servos are well',
+        values=[*values, KeyValue(key='health readings that failed', value=str(watch.errors))])

@@ -2,15 +2,16 @@
 
 import math
 
-from kiwi_policy.core.config import DECAYS, FAVORS, MODES
-from kiwi_policy.core.executor import ExecutorConfig
+from kiwi_policy.core.config import DECAYS, FAVORS, MODES, ExecutorConfig
+from kiwi_policy.core.derating import DeratingLimits
 from kiwi_policy.core.dimensions import BlendRules
 from kiwi_policy.core.features import RATE_HZ
 from kiwi_policy.core.limits import Limits
 from kiwi_policy.core.parameters import Parameter as P
 from kiwi_policy.core.parameters import ParameterError
+from kiwi_policy.core.pose_move import check_pose
 
-_C, _L, _B = ExecutorConfig(), Limits(), BlendRules()
+_C, _L, _B, _D = ExecutorConfig(), Limits(), BlendRules(), DeratingLimits()
 
 
 def _rounded(values):
@@ -19,8 +20,12 @@ def _rounded(values):
 
 TABLE = (
     P('autostart', True, 'Configure and activate at start; without it a lifecycle manager does.'),
+    P('robot', 'lekiwi', 'lekiwi drives the servo bus on robot_port; lekiwi_client a robot whose computer runs '
+      'LeRobot\'s lekiwi_host, through lekiwi_bridge_node.', choices=('lekiwi', 'lekiwi_client')),
     P('robot_port', '', 'Serial device of the servo bus, or a link to one.'),
     P('calibration', '', 'LeRobot calibration file of this robot, <folder>/<id>.json.'),
+    P('bridge_socket', '', 'Path of the socket of lekiwi_bridge_node; for lekiwi_client.'),
+    P('stale_after', 0.25, 'Age from which a state of lekiwi_client counts as no answer.', 's', 0.05, 5.0),
     P('connect_timeout', 30.0, 'How long autostart keeps trying to reach the robot.', 's', 0.0, 3600.0),
     P('rate', RATE_HZ, 'Control rate; the rate of the dataset the policy was trained on.', 'Hz', 1.0, 200.0),
     P('reply_timeout', 0.02, 'How long to wait for a servo\'s reply. A tick without one goes on with the last state.',
@@ -60,7 +65,21 @@ TABLE = (
     P('base_speed', list(_L.base_speed), 'Greatest base velocities: m/s, m/s, deg/s.', low=0.0, high=720.0),
     P('base_acceleration', list(_L.base_acceleration), 'Greatest base accelerations: m/s^2, m/s^2, deg/s^2.',
       low=0.0, high=10000.0),
-    P('speed_scale', _L.speed_scale, 'Factor on all speeds.', low=0.01, high=1.0),
+    P('speed_scale', _L.speed_scale, 'Factor on all speeds; may be set while the node runs.', low=0.01, high=1.0, live=True),
+    P('start_pose', [0.0, -68.8, 57.3, 68.8, -90.0, 40.0], 'Where executor/move_to_start goes: five arm joints in deg, '
+      'gripper in percent.', low=-360.0, high=360.0),
+    P('rest_pose', [0.0, -98.0, 92.0, 70.0, -90.0, 5.0], 'Where executor/move_to_rest goes: folded, so that the arm '
+      'does not fall when its torque is released.', low=-360.0, high=360.0),
+    P('pose_speed', 30.0, 'Greatest speed of a joint on the way there.', 'deg/s', 1.0, 180.0),
+    P('release_tolerance', 20.0, 'executor/release_torque is refused with a joint further from rest_pose than this.',
+      'deg', 0.0, 360.0),
+    P('health_rate', 10.0, 'How many servos per second tell their temperature, load, voltage and faults; 0 asks none.',
+      'Hz', 0.0, 50.0),
+    P('temperature_slow', _D.temperature_slow, 'A servo this hot slows down.', 'deg C', 20.0, 100.0),
+    P('temperature_hold', _D.temperature_hold, 'A servo this hot holds until it has cooled below temperature_slow.',
+      'deg C', 20.0, 100.0),
+    P('load_slow', _D.load_slow, 'A servo under this share of its torque, over a second, slows down.', low=0.05, high=1.0),
+    P('load_hold', _D.load_hold, 'A servo under this share holds until it is relieved.', low=0.05, high=2.0),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
 )
 
@@ -86,3 +105,22 @@ def executor_config(values):
             initial_latency=values.initial_latency)
     except ValueError as error:
         raise ParameterError(str(error)) from error
+
+
+def derating_limits(values):
+    """The `DeratingLimits` of declared parameter values; ParameterError where they contradict each other."""
+    try:
+        return DeratingLimits(values.temperature_slow, values.temperature_hold, values.load_slow, values.load_hold)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+
+
+def poses(values):
+    """Name -> (6,) of the poses the arm moves to on request; ParameterError where one cannot be reached."""
+    found = {}
+    for name in ('start', 'rest'):
+        try:
+            found[name] = check_pose(getattr(values, f'{name}_pose'), values.position_low, values.position_high)
+        except ValueError as error:
+            raise ParameterError(f'parameter {name}_pose: {error}') from error
+    return found

@@ -1,16 +1,26 @@
 """The executor while its node is active: core, control loop and clock, asked from any thread."""
 
+import logging
+import math
 import time
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from kiwi_policy.core.executor import ChunkExecutor, ExecutorError
+import numpy as np
+
+from kiwi_policy.core.executor import ChunkExecutor, ExecutorError, State
 from kiwi_policy.core.feasibility import Infeasible
+from kiwi_policy.core.features import ARM, JOINTS
+from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions
 from kiwi_policy.nodes.control_loop import ControlLoop
+from kiwi_policy.nodes.executor_parameters import derating_limits, poses
+from kiwi_policy.nodes.health_watch import HealthWatch
 from kiwi_policy.nodes.policy_check import check_policy
 from kiwi_policy.nodes.status_board import StatusBoard
 from kiwi_policy.nodes.ticks import TickClock
+
+logger = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT = 1.0
 SILENT = 'the robot has not answered: is it powered and connected?'
@@ -32,9 +42,14 @@ class ExecutorSession:
         self.task = ''
         self.board = StatusBoard(round(parameters.rate / parameters.status_rate))
         self._core = ChunkExecutor(config)
+        self._hardware, self._parameters, self._poses = hardware, parameters, poses(parameters)
+        self.health = HealthWatch(hardware, self._core.operator, ticks_between(parameters.rate, parameters.health_rate),
+                                  derating_limits(parameters), self.board.tell)
+        if hardware.limp:
+            self._core.operator.release()
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
-                                parameters.bus_timeout, parameters.reconnect_interval)
+                                parameters.bus_timeout, parameters.reconnect_interval, self.health.tick)
 
     def note(self, tick):
         """Keep the board; returns the ExecutorStatus message to publish, None where it is not due."""
@@ -101,15 +116,65 @@ class ExecutorSession:
 
         return self._ask(reset, 'reset to IDLE')
 
+    def set_speed_scale(self, scale):
+        """Run at this share of all speeds; returns (success, message)."""
+        return self._ask(lambda _now, _measured: self._core.operator.set_speed_scale(scale), f'speed scale {scale:g}')
+
+    def move_to(self, name):
+        """Begin a slow move to the 'start' or 'rest' pose; returns (success, message)."""
+        seconds = []
+
+        def move(now, measured):
+            if measured is None:
+                raise ExecutorError(SILENT)
+            seconds.append(self._core.operator.move_to(name, self._poses[name], self._parameters.pose_speed, measured, now))
+
+        success, message = self._ask(move, '')
+        return success, f'moving to the {name} pose, {seconds[0]:.1f} s' if success else message
+
+    def release(self):
+        """Take the torque off, near the rest pose only; returns (success, message)."""
+        def release(_now, measured):
+            if measured is None:
+                raise ExecutorError(SILENT)
+            away = np.abs(measured[ARM] - self._poses['rest'][ARM])
+            worst = int(np.argmax(away))
+            if away[worst] > self._parameters.release_tolerance:
+                raise ExecutorError(f'the arm would fall: {JOINTS[worst]} is {away[worst]:.0f} deg from the rest pose, '
+                                    f'{self._parameters.release_tolerance:g} are allowed; move to rest first')
+            self._core.operator.release()
+            self._hardware.release()
+
+        return self._ask(release, 'torque released, until executor/engage_torque')
+
+    def engage(self):
+        """Put the torque on again where the arm is; returns (success, message)."""
+        def engage(_now, measured):
+            if measured is None:
+                raise ExecutorError(SILENT)
+            if self._core.state is State.LIMP:
+                self._hardware.engage()
+            self._core.operator.engage()
+
+        return self._ask(engage, 'torque engaged')
+
     def _ask(self, function, done):
         try:
             self.loop.submit(function).result(ANSWER_TIMEOUT)
-        except (ExecutorError, ValueError) as error:
+        except (ExecutorError, HardwareError, ValueError) as error:
             return False, str(error)
         except (FutureTimeout, CancelledError):
             return False, f'the control loop did not answer within {ANSWER_TIMEOUT:.1f} s'
+        except Exception as error:
+            logger.exception('the control loop could not do what was asked')
+            return False, f'{type(error).__name__}: {error}'
         return True, done
 
     def _status_message(self, status, stamp):
         return conversions.status_message(status, stamp, self.loop.jitter.percentile(99),
                                           self.loop.cycle.percentile(95))
+
+
+def ticks_between(rate, often):
+    """Ticks at `rate` Hz between events that happen `often` Hz at most; 0 for never."""
+    return math.ceil(rate / often) if often > 0 else 0

@@ -9,7 +9,7 @@ from kiwi_policy.core.parameters import ParameterError, refuse_unknown
 
 
 def declare(node, table):
-    """Declare every parameter of `table` read-only on `node` and return their values.
+    """Declare every parameter of `table` on `node`, read-only unless it is live, and return their values.
 
     Args:
         node: rclpy node.
@@ -44,7 +44,7 @@ def _descriptor(parameter):
 
     descriptor = ParameterDescriptor(
         description=f'{parameter.description} [{parameter.unit}]' if parameter.unit else parameter.description,
-        additional_constraints=parameter.bounds(), read_only=True)
+        additional_constraints=parameter.bounds(), read_only=not parameter.live)
     bounded = parameter.low is not None or parameter.high is not None
     if bounded and isinstance(parameter.default, float):
         descriptor.floating_point_range = [FloatingPointRange(

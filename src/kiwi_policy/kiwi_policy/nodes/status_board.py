@@ -47,6 +47,10 @@ class StatusBoard:
         if not verdict.accepted and verdict.reason != 'inactive':
             self._news.append(('warning', f'chunk refused, {verdict.reason}: {verdict.detail}'))
 
+    def tell(self, level, text):
+        """Leave a message for the log; `level` is info, warning or error."""
+        self._news.append((level, text))
+
     def take_news(self):
         """(level, text) pairs since the last call."""
         news = []

@@ -6,12 +6,12 @@ ARGS ?=
 run := scripts/with_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build pickplace test demos train eval bakeoff shell lock clean
+.PHONY: help setup build pickplace test demos train eval bakeoff bench-executor shell lock clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo
-	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval, bakeoff), RAY=1 (bakeoff).'
+	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval, bakeoff, bench-executor), RAY=1 (bakeoff).'
 	@echo 'make pickplace ARGS=--show-args lists the arguments of the closed loop.'
 
 setup:  ## Set up: system packages, virtual environment, workspace
@@ -37,6 +37,9 @@ eval:  ## Evaluate a checkpoint in simulated time (kiwi-eval)
 
 bakeoff:  ## Compare action heads: train, roll out, report (kiwi-bakeoff); takes a night on two cores
 	@RAY=$(RAY) $(run) scripts/bakeoff.sh $(ARGS)
+
+bench-executor:  ## Compare executors under late, lost, doubled and reordered chunks (kiwi-bench-executor); writes docs/executor
+	@$(run) kiwi-bench-executor --docs docs/executor $(ARGS)
 
 shell:  ## A shell in kiwi's environment, for ros2-free work: python, colcon, kiwi-train ...
 	@$(run) bash

@@ -69,7 +69,7 @@ def check_fit(policy, settings):
         Infeasible: too slow for the interval between requests.
     """
     info, config = policy.info, settings.executor
-    check_policy(SimpleNamespace(names=info.names, period=info.period or config.period), config)
+    check_policy(SimpleNamespace(names=info.names, period=info.period or config.period, horizon=info.horizon), config)
     latency = settings.latency
     if latency == MEASURED:
         maker = ChunkMaker(policy, seed=0)

@@ -31,7 +31,7 @@ class Policy(Protocol):
     def predict(self, history, task='', rng=None, prefix=None):
         """Chunk for a history of observations, oldest first; has .actions (H, 9) and .evaluations.
 
-        `rng` is an int seed; `prefix` (K, 9) holds rows already committed, or None.
+        `rng` is an int seed; `prefix` is a `core.prefix.Prefix` from the observation's tick on, or None.
         """
 
 
@@ -47,6 +47,18 @@ class Env(Protocol):
     # An environment may also have complete(observation), which adds to the newest observation what is
     # costly to make (pictures): it is called only for the observation that a chunk is made from, or at
     # every tick where pictures are delayed.
+
+
+class Network(Protocol):
+    """Carries the chunks of one rollout from the policy to the executor."""
+
+    def send(self, chunk, now):
+        """Take the chunk that the policy sends at `now` (s).
+
+        Returns:
+            [(s, chunk), ...]: what is now known to arrive, and when; a chunk may be missing, come twice,
+            or come only with a later one.
+        """
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,16 @@ class Rollout:
         return smoothness(self.planned[0])
 
 
-def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
+class Direct:
+    """A `Network` in which every chunk arrives as it is sent."""
+
+    def send(self, chunk, now):
+        """The chunk, at once."""
+        return [(now, chunk)]
+
+
+def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, make_executor=ChunkExecutor,
+                network=None):
     """Run one episode and judge it. A touched post ends it as a failure.
 
     Args:
@@ -140,6 +161,8 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
         seed: of the environment's start.
         sampling_seed: of the policy's sampling; the environment's seed where None.
         watch: called with the environment after every tick, e.g. to film it.
+        make_executor: called with `settings.executor`; what it returns is used as a `ChunkExecutor` is.
+        network: `Network` on which the chunks travel once the policy's latency is over; `Direct` where None.
 
     Returns:
         a `Rollout`.
@@ -147,10 +170,10 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None):
     sampling_seed = seed if sampling_seed is None else sampling_seed
     period = settings.executor.period
     observation, info = env.reset(seed=seed)
-    executor = ChunkExecutor(settings.executor)
+    executor = make_executor(settings.executor)
     executor.set_policy(_as_announced(policy.info, settings.latency))
     worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period,
-                     np.random.default_rng((seed, sampling_seed)))
+                     np.random.default_rng((seed, sampling_seed)), network or Direct())
     executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
     complete = getattr(env, 'complete', None)
     each_tick = complete if settings.image_delay else None
@@ -205,14 +228,15 @@ class _Worker:
     the observations up to that tick.
     """
 
-    def __init__(self, policy, settings, rng, period, delays):
+    def __init__(self, policy, settings, rng, period, delays, network):
         self._policy, self._settings, self._period = policy, settings, period
         self._delays = delays           # draws which of the measured latencies comes next
+        self._network = network
         self._seeds = SamplingSeeds(rng, settings.noise)
         self._history = deque(maxlen=max(policy.info.n_obs_steps, 1))
         self._delay = PictureDelay(settings.image_delay)
         self._waiting = None
-        self._flying = None             # (time of arrival, chunk)
+        self._flying = []               # (time of arrival, chunk), by time
         self._free_at = 0.0
         self.inference_seconds, self.evaluations = [], []
 
@@ -232,18 +256,18 @@ class _Worker:
     def deliver(self, executor, now):
         """Hand over what has arrived by `now`, and start on what waits."""
         while True:
-            if self._flying is not None and self._flying[0] <= now + 1e-9:
-                arrival, chunk = self._flying
-                self._flying = None
+            while self._flying and self._flying[0][0] <= now + 1e-9:
+                arrival, chunk = self._flying.pop(0)
                 executor.add(chunk, arrival)
-            if self._flying is not None or self._waiting is None:
+            if self._waiting is None or self._free_at > now + 1e-9:
                 return
             request, history = self._waiting
             self._waiting = None
-            self._flying = self._infer(request, history)
+            self._flying += self._network.send(self._infer(request, history), self._free_at)
+            self._flying.sort(key=lambda item: item[0])
 
     def _infer(self, request, history):
-        prefix = request.committed if len(request.committed) else None
+        prefix = request.prefix if len(request.prefix.rows) else None
         began = time.perf_counter()
         prediction = self._policy.predict(history, self._settings.task, rng=self._seeds.draw(), prefix=prefix)
         took = time.perf_counter() - began
@@ -252,9 +276,8 @@ class _Worker:
             self.evaluations.append(int(prediction.evaluations))
         self._free_at = max(request.stamp, self._free_at) + self._delay_of(took)
         info = self._policy.info
-        chunk = Chunk(request.stamp, info.period or self._period, prediction.actions, tuple(info.names), 1,
-                      len(self.inference_seconds), request.episode_id)
-        return self._free_at, chunk
+        return Chunk(request.stamp, info.period or self._period, prediction.actions, tuple(info.names), 1,
+                     len(self.inference_seconds), request.episode_id)
 
     def _delay_of(self, took):
         latency = self._settings.latency

@@ -42,10 +42,10 @@ def test_the_sentence_trades_multimodality_against_latency():
 
 
 def test_a_latency_that_outlives_the_chunk_is_infeasible():
-    assert judged(row('slow', p95=800))['head'] == 'slow'           # 24 periods of 24
-    decision = judged(row('slow', p95=801))
+    assert judged(row('slow', p95=533))['head'] == 'slow'           # twice 16 periods are 32 rows
+    decision = judged(row('slow', p95=534))
     assert decision['head'] is None and verdicts(decision) == {'slow': 'infeasible'}
-    assert '25 periods' in decision['candidates'][0]['reason']
+    assert '17 periods' in decision['candidates'][0]['reason']
 
 
 @pytest.mark.parametrize('left, right, verdict', [(10, 40, 'ships'), (9, 41, 'unimodal'), (41, 9, 'unimodal')])

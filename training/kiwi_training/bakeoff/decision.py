@@ -34,7 +34,7 @@ def decide(summary, settings):
 def rule(settings):
     """The rule, one sentence per step."""
     return [
-        'Feasible: the p95 latency, in control periods, leaves room in the chunk: d <= H - s, with H rows and a '
+        'Feasible: the p95 latency, in control periods, leaves room in the chunk: d <= H - max(s, d), with H rows and a '
         'request every s rows.',
         f'Multimodal: from one fixed start at least {settings.min_side_share:.0%} of the rollouts pass the post on '
         'either side, and the forced fork, where it is part of the bake-off, succeeds in at least '
@@ -49,11 +49,11 @@ def rule(settings):
 def room(row):
     """Control periods a row's chunk has left for its latency, and the periods it takes (p95)."""
     taken = math.ceil(row['latency_p95_ms'] / 1e3 / row.get('period', PERIOD) - 1e-9)
-    return row['horizon'] - row['replan_rows'], taken
+    return row['horizon'] - max(row['replan_rows'], taken), taken
 
 
 def feasible(row):
-    """True where d <= H - s."""
+    """True where d <= H - max(s, d)."""
     left, taken = room(row)
     return taken <= left
 

@@ -85,7 +85,7 @@ class RolloutWork:
 def check_names(info, executor):
     """Raise ExecutorError where the policy does not command this robot at this rate."""
     from kiwi_policy.nodes.policy_check import check_policy
-    check_policy(SimpleNamespace(names=info.names, period=info.period or executor.period), executor)
+    check_policy(SimpleNamespace(names=info.names, period=info.period or executor.period, horizon=info.horizon), executor)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ setup(
     entry_points={
         'console_scripts': [
             'sim_node = kiwi_sim.sim_node:main',
+            'sim_host = kiwi_sim.sim_host:main',
         ],
     },
 )

@@ -42,11 +42,18 @@ ARGUMENTS = (
     Argument('mode', 'latest', 'How the executor runs chunks.', ('sync', 'latest', 'ensemble')),
     Argument('output_dir', 'rollouts', 'Folder for results: <output_dir>/<UTC time>, linked as <output_dir>/latest.'),
     Argument('device', 'cpu', 'torch device of the policy, e.g. cpu, cuda, mps.'),
+    Argument('robot', 'lekiwi', 'Whether the servo bus is plugged in here, or into a computer that runs lekiwi_host.',
+             ('lekiwi', 'lekiwi_client')),
+    Argument('remote_ip', '', 'Address of that computer; needed with robot:=lekiwi_client sim:=false.'),
     Argument('robot_port', '', 'Serial device of the servo bus; needed with sim:=false, else the emulated bus.'),
     Argument('calibration', '', 'LeRobot calibration file of the robot; needed with sim:=false.'),
+    Argument('front_camera', '', 'Device of the front camera, by path or number; empty where something else '
+                                 'publishes it. Only with sim:=false.'),
+    Argument('wrist_camera', '', 'The same of the wrist camera.'),
     Argument('namespace', '', 'ROS namespace of all nodes.'),
-    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml or sim.yaml, in place of those that '
-                           'ship; the arguments above win over them.'),
+    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, sim.yaml, bridge.yaml or camera.yaml '
+                           '(camera_front.yaml, camera_wrist.yaml for one camera), in place of those that ship; the '
+                           'arguments above win over them.'),
 )
 
 

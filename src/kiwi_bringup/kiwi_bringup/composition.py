@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kiwi_bringup import client
 from kiwi_bringup.arguments import ArgumentError
 from kiwi_bringup.process import OnExit, Process, Value, node_command
 
 Locate = Callable[[str], Path]  # package name -> its install prefix
 READY_TIMEOUT = 180.0  # s that processes wait for each other at start; a busy machine imports torch slowly
+CAMERAS = ('front', 'wrist')
 
 
 def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tuple[Process, ...]:
@@ -23,11 +25,12 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     Raises:
         ArgumentError: an argument that is missing, no number, or names a file that is not there.
     """
-    simulated = arguments['sim'] == 'true'
+    simulated, remote = arguments['sim'] == 'true', client.is_client(arguments)
     share = locate('kiwi_policy') / 'share' / 'kiwi_policy'
     config = existing_folder('config', arguments['config']) if arguments['config'] else None
 
-    def node(package: str, name: str, file: str, parameters: Mapping[str, Value], **traits) -> Process:
+    def node(package: str, name: str, file: str, parameters: Mapping[str, Value], called: str = '',
+             remaps: Mapping[str, str] | None = None, **traits) -> Process:
         prefix = locate(package)
         shipped = prefix / 'share' / package / 'config' / file
         own = config / file if config else shipped
@@ -36,9 +39,17 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
             arguments['namespace'],
             own if own.is_file() else shipped,
             parameters,
+            {**({'__node': called} if called else {}), **(remaps or {})},
         )
-        return Process(name, command, **traits)
+        return Process(called or name, command, **traits)
 
+    def camera(name: str, device: str) -> Process:
+        called = f'camera_{name}'
+        own = f'{called}.yaml'
+        return node('kiwi_policy', 'camera_node', own if config and (config / own).is_file() else 'camera.yaml',
+                    {'camera': name, 'device': device}, called, on_exit=OnExit.RESPAWN, stop_stage=1)
+
+    cameras = [camera(name, device) for name, device in camera_devices(arguments).items()]
     policy = node('kiwi_policy', 'policy_node', 'policy.yaml', {
         'checkpoint': str(checkpoint(arguments, share)),
         'device': arguments['device'],
@@ -58,10 +69,17 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         'output_dir': str(Path(arguments['output_dir']).absolute()),
         'ready_timeout': READY_TIMEOUT,
     }, on_exit=OnExit.ENDS, prefixed=False)
+    bridge = [node('kiwi_policy', 'lekiwi_bridge_node', 'bridge.yaml', client.bridge_parameters(arguments, bus_link),
+                   on_exit=OnExit.RESPAWN, stop_stage=1)] if remote else []
     if not simulated:
-        return policy, executor, rollout
-    world = node('kiwi_sim', 'sim_node', 'sim.yaml', {'port_link': str(bus_link)}, on_exit=OnExit.FAILS, stop_stage=1)
-    return world, policy, executor, rollout
+        return *cameras, *bridge, policy, executor, rollout
+    world = node('kiwi_sim', 'sim_node', 'sim.yaml', {'port_link': str(bus_link)},
+                 remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
+    if not remote:
+        return world, policy, executor, rollout
+    host = Process('sim_host', client.host_command(locate('kiwi_sim') / 'lib' / 'kiwi_sim' / 'sim_host',
+                                                   arguments['namespace'], bus_link), OnExit.RESPAWN, stop_stage=2)
+    return world, host, *bridge, policy, executor, rollout
 
 
 def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:
@@ -77,6 +95,8 @@ def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:
 
 def robot(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> dict[str, Value]:
     """The executor's parameters that say which robot it drives."""
+    if arguments['robot'] == 'lekiwi_client':
+        return {'robot': 'lekiwi_client', 'bridge_socket': client.bridge_socket(bus_link)}
     port, calibration = arguments['robot_port'], arguments['calibration']
     if arguments['sim'] == 'true':
         port = port or str(bus_link)
@@ -86,7 +106,20 @@ def robot(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> dict[
             raise ArgumentError(f'sim:=false needs {name}:=...')
     if not Path(calibration).is_file():
         raise ArgumentError(f'calibration {calibration!r} is no file')
-    return {'robot_port': port, 'calibration': str(Path(calibration).absolute())}
+    return {'robot': 'lekiwi', 'robot_port': port, 'calibration': str(Path(calibration).absolute())}
+
+
+def camera_devices(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Camera -> device of the cameras that this composition opens."""
+    devices = {camera: arguments[f'{camera}_camera'] for camera in CAMERAS if arguments[f'{camera}_camera']}
+    if devices and arguments['sim'] == 'true':
+        camera, device = next(iter(devices.items()))
+        raise ArgumentError(f'{camera}_camera is {device!r}, but the simulation renders the cameras: leave it empty, '
+                            'or choose sim:=false')
+    paths = [f'/dev/video{device}' if device.isdecimal() else device for device in devices.values()]
+    if len(set(paths)) < len(paths):
+        raise ArgumentError(f'front_camera and wrist_camera are both {paths[0]!r}; each needs a device of its own')
+    return devices
 
 
 def existing_folder(name: str, value: str) -> Path:

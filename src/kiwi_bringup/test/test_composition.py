@@ -12,7 +12,7 @@ def locate(tmp_path):
     """Install prefixes with what the composition looks for."""
     (tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'checkpoints' / 'flow').mkdir(parents=True)
     for package, file in (('kiwi_policy', 'policy.yaml'), ('kiwi_policy', 'executor.yaml'),
-                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_sim', 'sim.yaml')):
+                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_policy', 'camera.yaml'), ('kiwi_sim', 'sim.yaml')):
         path = tmp_path / package / 'share' / package / 'config' / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('')
@@ -63,6 +63,45 @@ def test_real_robot_has_no_simulation(locate, tmp_path):
     assert parameters(made['rollout_node'])['sim'] is False
 
 
+def real(tmp_path, **values):
+    """Arguments of a real robot."""
+    (tmp_path / 'mine.json').write_text('{}')
+    return {'sim': 'false', 'robot_port': '/dev/ttyACM0', 'calibration': str(tmp_path / 'mine.json'), **values}
+
+
+def test_each_camera_of_a_real_robot_is_a_process_of_its_own(locate, tmp_path):
+    made = composed(locate, tmp_path, **real(tmp_path, front_camera='/dev/video0', wrist_camera='2'))
+    for name, device in (('front', '/dev/video0'), ('wrist', '2')):
+        process = made[f'camera_{name}']
+        assert parameters(process) == {'camera': name, 'device': device}
+        assert f'__node:=camera_{name}' in process.command
+        assert process.command[0].endswith('lib/kiwi_policy/camera_node')
+        assert str(tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'config' / 'camera.yaml') in process.command
+        assert process.on_exit is OnExit.RESPAWN
+        assert process.stop_stage > made['chunk_executor_node'].stop_stage
+
+
+@pytest.mark.parametrize(('given', 'started'), [({}, []), ({'wrist_camera': '/dev/video2'}, ['camera_wrist'])])
+def test_a_camera_without_a_device_is_left_to_others(locate, tmp_path, given, started):
+    made = composed(locate, tmp_path, **real(tmp_path, **given))
+    assert [name for name in made if name.startswith('camera')] == started
+
+
+def test_one_cameras_own_parameter_file_goes_before_that_of_both(locate, tmp_path):
+    own = tmp_path / 'own'
+    own.mkdir()
+    for file in ('camera.yaml', 'camera_wrist.yaml'):
+        (own / file).write_text('')
+    made = composed(locate, tmp_path, **real(tmp_path, front_camera='0', wrist_camera='2', config=str(own)))
+    assert str(own / 'camera.yaml') in made['camera_front'].command
+    assert str(own / 'camera_wrist.yaml') in made['camera_wrist'].command
+
+
+def test_two_cameras_do_not_share_a_device(locate, tmp_path):
+    with pytest.raises(ArgumentError, match="front_camera and wrist_camera are both '/dev/video0'"):
+        composed(locate, tmp_path, **real(tmp_path, front_camera='/dev/video0', wrist_camera='0'))
+
+
 def test_numbers_and_texts_keep_their_types(locate, tmp_path):
     made = composed(locate, tmp_path, rollouts='3', time_limit='7', task='12', mode='ensemble')
     rollout = parameters(made['rollout_node'])
@@ -96,6 +135,8 @@ def test_own_parameter_file_replaces_the_shipped_one(locate, tmp_path):
     ({'sim': 'false'}, ['robot_port']),
     ({'sim': 'false', 'robot_port': '/dev/ttyACM0'}, ['calibration']),
     ({'calibration': '/no/such/file'}, ['calibration', '/no/such/file']),
+    ({'front_camera': '/dev/video0'}, ['front_camera', '/dev/video0', 'sim:=false']),
+    ({'wrist_camera': '2'}, ['wrist_camera', "'2'", 'simulation renders']),
 ])
 def test_error_names_argument_and_value(locate, tmp_path, values, names):
     with pytest.raises(ArgumentError) as error:

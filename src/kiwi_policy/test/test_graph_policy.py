@@ -133,7 +133,7 @@ def test_a_killed_policy_leaves_the_base_at_rest_and_the_arm_held(graph, operato
     pose = operator.pose()
     operator.fresh('joints', 20)
     assert np.abs(operator.pose() - pose).max() < np.deg2rad(1.0)
-    start_policy(graph, checkpoint)
+    start_policy(graph, checkpoint, 'prefix_conditioning:=project', 'prefix_overlap:=5')
     operator.until(lambda: operator.state() == S.RUNNING)             # a new run_id is taken in the same episode
     assert operator.heard['action'][-1].run_id not in (0, run)
     assert operator.call('end', reason='over').success
@@ -226,6 +226,17 @@ def test_a_wrong_checkpoint_is_refused(what, text, checkpoint, tmp_path):
     if what == 'steps':
         loaded = policy_node.load(SimpleNamespace(**parameters | {'allow_short_action_steps': True}))
         assert loaded.info.n_action_steps == 4
+
+
+@pytest.mark.parametrize('set_to, conditioning, overlap', [
+    ({}, 'none', None), ({'prefix_overlap': 4}, 'none', None), ({'prefix_conditioning': 'project'}, 'project', None),
+    ({'prefix_conditioning': 'guidance', 'prefix_overlap': 0}, 'guidance', 0)])
+def test_the_prefix_parameters_reach_the_policy(set_to, conditioning, overlap, checkpoint):
+    parameters = {parameter.name: parameter.default for parameter in policy_parameters.TABLE}
+    parameters |= {'checkpoint': str(checkpoint), 'torch_threads': 0} | set_to
+    loaded = policy_node.load(SimpleNamespace(**parameters))
+    assert loaded.info.prefix_conditioning == conditioning
+    assert loaded.policy.config.prefix_overlap == overlap
 
 
 def test_a_missing_checkpoint_is_one_clear_line(tmp_path):

@@ -15,7 +15,10 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import CompressedImage, JointState  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
 
+from kiwi_policy.core.features import NAMES  # noqa: E402
 from kiwi_policy.core.parameters import ParameterError  # noqa: E402
+from kiwi_policy.core.prefix import Prefix  # noqa: E402
+from kiwi_policy.core.records import Request  # noqa: E402
 from kiwi_policy.nodes import conversions, qos  # noqa: E402
 from kiwi_policy.nodes.images import encode_rgb  # noqa: E402
 from kiwi_policy.nodes.policy_node import PolicyNode  # noqa: E402
@@ -66,11 +69,11 @@ class Rig:
             self.base.publish(base)
             self.joints.publish(joints)
 
-    def ask(self, episode='e', image=True, ticks=3):
+    def ask(self, episode='e', image=True, ticks=3, plan=Prefix(np.zeros((0, 9)), 0)):
         """Request a chunk for the next tick while states and images come; returns the request."""
         self.asked += 1
-        request = ChunkRequest(request_id=self.asked, episode_id=episode, task='pick')
-        request.header.stamp = conversions.to_stamp(EPOCH + round((self.tick + 1) * PERIOD * 1e9))
+        request = conversions.request_message(Request(self.asked, 0.0, episode, PERIOD, plan, 0.1),
+                                              EPOCH + round((self.tick + 1) * PERIOD * 1e9), 'pick', NAMES)
         self.requests.publish(request)
         wait_for(lambda: self.node._episode == episode or not image)
         self.feed(image, ticks)
@@ -111,6 +114,17 @@ def test_an_answer_carries_the_state_it_was_made_from(rig):
     history, task, _ = rig.policy.shown[-1]
     assert task == 'pick' and len(history) == 2
     assert 0 <= history[1]['observation.state'][0] - history[0]['observation.state'][0] <= 1
+
+
+def test_the_plan_of_a_request_reaches_the_policy_from_the_tick_it_saw(rig):
+    rows = np.arange(90.0).reshape(10, 9)
+    request = rig.ask(plan=Prefix(rows, 4))
+    rig.operator.until(lambda: rig.answers(request))
+    stamps = (rig.answers(request)[0].header.stamp, request.header.stamp)
+    late = round(np.subtract(*map(conversions.to_nanoseconds, stamps)) / (PERIOD * 1e9))
+    assert 0 <= late < 3
+    assert any(given is not None and given.committed == 4 - late and np.array_equal(given.rows, rows[late:])
+               for given in rig.policy.prefixes)
 
 
 def test_a_failing_inference_is_counted_and_the_next_one_answered(rig):

@@ -1,4 +1,4 @@
-"""sim_node: the simulated LeKiwi as a process. The only file of kiwi_sim that knows ROS.
+"""sim_node: the simulated LeKiwi as a process. Only this file and sim_host know ROS.
 
 Publishes camera/<name>/image_raw/compressed and sim/task_state, serves sim/reset, and prints the device
 of the emulated servo bus. Parameters: config/sim.yaml.

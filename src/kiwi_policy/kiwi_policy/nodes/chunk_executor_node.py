@@ -18,7 +18,7 @@ from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions, process, qos
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
-from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
+from kiwi_policy.nodes.executor_parameters import TABLE, derating_limits, executor_config, poses
 from kiwi_policy.nodes.executor_session import ExecutorSession
 from kiwi_policy.nodes.operator_ports import OperatorPorts
 from kiwi_policy.nodes.parameters import declare
@@ -50,6 +50,7 @@ class ChunkExecutorNode(LifecycleNode):
         super().__init__(NAME)
         self.parameters = declare(self, TABLE)
         self.config = executor_config(self.parameters)
+        poses(self.parameters), derating_limits(self.parameters)
         self._make_hardware = make_hardware
         self._hardware = self._session = self._info = None
         self.failure = ''
@@ -84,8 +85,12 @@ class ChunkExecutorNode(LifecycleNode):
     def on_activate(self, state):
         """Start the control loop, in IDLE."""
         process.settle_memory()
-        self._session = ExecutorSession(self.config, self._hardware, self.parameters,
-                                        self.get_clock().now().nanoseconds, self._on_tick)
+        try:
+            self._session = ExecutorSession(self.config, self._hardware, self.parameters,
+                                            self.get_clock().now().nanoseconds, self._on_tick)
+        except Exception as error:
+            self.failure = f'{type(error).__name__}: {error}'     # rclpy drops what is raised here
+            return TransitionCallbackReturn.FAILURE
         self._session.loop.start()
         self._session.set_speed_scale(self.get_parameter('speed_scale').value)
         if self._info is not None:
@@ -205,7 +210,7 @@ def autostart(node, interrupt):
             node.get_logger().info(f'waiting for the robot: {told}')
         interrupt.wait(0.5)
     if node.trigger_activate() is not TransitionCallbackReturn.SUCCESS:
-        raise HardwareError('could not activate: see the log')
+        raise HardwareError(f'could not activate: {node.failure or "see the log"}')
     p = node.parameters
     where = p.bridge_socket if p.robot == 'lekiwi_client' else p.robot_port
     node.get_logger().info(f'robot on {where}, {node.config.mode}, {p.rate:g} Hz')

@@ -117,8 +117,10 @@ class EpisodeLog:
 
     def executed(self):
         """(actions (T, 9), takeover (T,) bool) of the executed commands from the first planned one on."""
-        start = first_planned(self._sources)
-        return np.array(self._actions).reshape(-1, DIM)[start:], np.array(self._takeovers, dtype=bool)[start:]
+        sources, actions, takeovers = list(self._sources), list(self._actions), list(self._takeovers)
+        count = min(map(len, (sources, actions, takeovers)))       # another thread may be adding a tick
+        ticks = slice(first_planned(sources[:count]), count)
+        return np.array(actions).reshape(-1, DIM)[ticks], np.array(takeovers, dtype=bool)[ticks]
 
     def summary(self, success, outcome, seconds, status, video=''):
         """The `EpisodeSummary`.

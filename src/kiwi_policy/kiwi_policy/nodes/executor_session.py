@@ -143,7 +143,12 @@ class ExecutorSession:
                 raise ExecutorError(f'the arm would fall: {JOINTS[worst]} is {away[worst]:.0f} deg from the rest pose, '
                                     f'{self._parameters.release_tolerance:g} are allowed; move to rest first')
             self._core.operator.release()
-            self._hardware.release()
+            try:
+                self._hardware.release()
+            except HardwareError:
+                if not self._hardware.limp:         # nothing was released
+                    self._core.operator.engage()
+                raise
 
         return self._ask(release, 'torque released, until executor/engage_torque')
 

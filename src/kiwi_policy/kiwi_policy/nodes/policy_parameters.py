@@ -19,7 +19,7 @@ TABLE = (
     P('latent', '', 'Latent of the CVAE head: zero or sample; empty takes the checkpoint\'s.'),
     P('prefix_conditioning', 'none', 'How flow and diffusion heads continue the plan that runs while a chunk is made: '
       'not at all (none), blended in at every denoising step (project), or drawn to it by gradients (guidance), which '
-      'takes about three times as long. The executor\'s rate must be the checkpoint\'s.', choices=CONDITIONINGS),
+      'takes about twice as long. The executor\'s rate must be the checkpoint\'s.', choices=CONDITIONINGS),
     P('prefix_overlap', -1, 'Rows of that plan beyond those that are certain to run which are continued too, ever more '
       'softly: the fewer, the sooner a chunk follows what the policy sees now. -1 takes the checkpoint\'s.', 'rows',
       -1, 1000),

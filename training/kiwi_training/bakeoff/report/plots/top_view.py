@@ -10,7 +10,7 @@ from kiwi_training.bakeoff.report.palette import LIGHT
 from kiwi_training.bakeoff.report.sides import side_of_path
 from kiwi_training.bakeoff.report.simplify import simplify
 
-TOLERANCE = 0.0006
+TOLERANCE = 0.002
 """m by which a drawn path may differ from the true one: a quarter of a point."""
 STRANDS = 12
 """Elements that the paths of one colour share: few enough for a small file, enough that density shows."""

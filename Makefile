@@ -35,7 +35,7 @@ train:  ## Train a head on a dataset (kiwi-train)
 eval:  ## Evaluate a checkpoint in simulated time (kiwi-eval)
 	@$(run) kiwi-eval $(ARGS)
 
-bakeoff:  ## Compare action heads: train, roll out, report (kiwi-bakeoff); takes a night on two cores
+bakeoff:  ## Compare action heads: train, roll out, report (kiwi-bakeoff); takes some hours on two cores
 	@RAY=$(RAY) $(run) scripts/bakeoff.sh $(ARGS)
 
 bench-executor:  ## Compare executors under late, lost, doubled and reordered chunks (kiwi-bench-executor); writes docs/executor

@@ -295,7 +295,7 @@ def test_a_worker_that_dies_ends_the_command_with_a_sentence(tmp_path, capsys):
 def test_what_the_robot_refuses_is_refused(tmp_path, capsys):
     code, output = run_command(tmp_path, '--rollouts', '1', '--latency', '0.5')
     assert code == 1 and not output.exists()
-    assert 'set replan_interval to' in capsys.readouterr().err
+    assert 'no interval is short enough' in capsys.readouterr().err
     assert run_command(tmp_path, '--rollouts', '1', '--latency', '0.5', '--executor', 'sync')[0] == 0
 
     slow = Walker(seconds=0.45)

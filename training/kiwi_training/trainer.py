@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from lerobot.common.train_utils import get_step_identifier
 from lerobot.configs.default import DatasetConfig
@@ -251,6 +252,7 @@ def _accelerator(options: TrainOptions, policy: PreTrainedConfig) -> Accelerator
     precision = choose_precision(options.precision, policy.device)
     if policy.use_amp and options.precision == 'auto':
         precision = 'bf16'
+    AcceleratorState._reset_state()         # another training of this process may have had another precision
     return Accelerator(step_scheduler_with_optimizer=False, cpu=policy.device == 'cpu',
                        mixed_precision='bf16' if precision == 'bf16' else 'no',
                        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])

@@ -50,7 +50,7 @@ def trial(seed, success=True, side='left', sides=(), ticks=6):
     actions = np.zeros((ticks, DIM), np.float32)
     actions[:, 0] = np.arange(ticks)
     status = SimpleNamespace(underruns=0, starved_seconds=0.0, skipped=1, clamped=0, dissents=0, overlap=1.0,
-                             request_interval=0.25, takeovers=1, reject_counts={})
+                             takeovers=1, reject_counts={})
     takeover = np.arange(ticks) == 2
     rollout = Rollout(seed, seed, 'success' if success else 'timeout', ticks / 30, side, actions, takeover,
                       np.full(ticks, 3), (0.1,), (4,), status)

@@ -89,7 +89,6 @@ def test_rollouts_survive_the_store(tmp_path):
         np.testing.assert_array_equal(after.rollout.actions, before.rollout.actions)
         np.testing.assert_array_equal(after.rollout.takeover, before.rollout.takeover)
         assert after.rollout.smoothness == before.rollout.smoothness and after.rollout.side == before.rollout.side
-        assert after.rollout.status.request_interval == 0.25
 
 
 def test_tasks_run_one_after_the_other_here():

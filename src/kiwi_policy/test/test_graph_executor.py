@@ -186,7 +186,7 @@ def test_a_signal_brings_the_base_to_rest_and_ends_the_process(number, graph, op
     from kiwi_policy.hardware.lekiwi import LeKiwiHardware
     from kiwi_sim.servos import CALIBRATION_PATH
 
-    robot = LeKiwiHardware(graph.bus, CALIBRATION_PATH, reply_timeout=0.5)
+    robot = LeKiwiHardware(graph.bus, CALIBRATION_PATH, reply_timeout=0.5, guardian_timeout=0)
     robot.connect()
     try:
         assert np.abs(robot.read()[:6] - held).max() < 3.0         # no servo let go

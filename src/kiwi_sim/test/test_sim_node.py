@@ -148,7 +148,7 @@ def test_the_robot_behind_the_link_moves(simulation, node):
 
     poses = []
     node.create_subscription(TaskState, 'sim/task_state', lambda message: poses.append(message.base.x), 5)
-    hardware = LeKiwiHardware(simulation.link, CALIBRATION_PATH, reply_timeout=1.0)
+    hardware = LeKiwiHardware(simulation.link, CALIBRATION_PATH, reply_timeout=1.0, guardian_timeout=0)
     hardware.connect()
     action = hardware.read()
     node.spin_until(lambda: poses)

@@ -36,13 +36,14 @@ class DeratingLimits:
 
     Attributes:
         temperature_slow, temperature_hold: degrees Celsius; an STS3215 lets go of its torque at 70.
-        load_slow, load_hold: shares of full torque, averaged over LOAD_SECONDS.
+        load_slow, load_hold: shares of full torque, averaged over LOAD_SECONDS; above 1 they never act, since a
+            gripper that grips and a joint that speeds up are at full load.
     """
 
     temperature_slow: float = 58.0
     temperature_hold: float = 66.0
-    load_slow: float = 0.8
-    load_hold: float = 0.95
+    load_slow: float = 1.5
+    load_hold: float = 2.0
 
     def __post_init__(self):
         for kind in ('temperature', 'load'):

@@ -78,7 +78,8 @@ TABLE = (
     P('temperature_slow', _D.temperature_slow, 'A servo this hot slows down.', 'deg C', 20.0, 100.0),
     P('temperature_hold', _D.temperature_hold, 'A servo this hot holds until it has cooled below temperature_slow.',
       'deg C', 20.0, 100.0),
-    P('load_slow', _D.load_slow, 'A servo under this share of its torque, over a second, slows down.', low=0.05, high=1.0),
+    P('load_slow', _D.load_slow, 'A servo under this share of its torque, over a second, slows down; above 1 none does.', low=0.05,
+      high=2.0),
     P('load_hold', _D.load_hold, 'A servo under this share holds until it is relieved.', low=0.05, high=2.0),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
 )

@@ -5,17 +5,24 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$root"
 stamps=$root/install/.stamps
-mkdir -p "$stamps" build/logs
+mkdir -p build
 
 # One build of this workspace at a time.
 exec 8>build/.lock
 flock 8
 
+# CMake's cache names files of the environment it was made in, which may be gone.
+if [[ -d $stamps && $(cat "$stamps/.environment" 2>/dev/null) != "$VIRTUAL_ENV" ]]; then
+  find build install -mindepth 1 -maxdepth 1 -not -name .lock -exec rm -rf {} +
+fi
+mkdir -p "$stamps" build/logs
+printf '%s\n' "$VIRTUAL_ENV" >"$stamps/.environment"
+
 # contents PATH...: a hash of the sources below the paths.
 contents() {
   find "$@" -type f -not -path '*/__pycache__/*' -not -path '*/.*' -not -path '*.egg-info/*' \
     -not -path '*/test/*' -not -path '*/tests/*' -print0 \
-    | LC_ALL=C sort -z | xargs -0 sha256sum | { cat; echo "$VIRTUAL_ENV"; } | sha256sum | cut -c 1-16
+    | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-16
 }
 
 colcon_package() {

@@ -91,7 +91,7 @@ def test_no_plan_and_a_plan_that_is_over_are_none():
 
 def answer(actions):
     request = asked()
-    seen = Observation(STAMP + 1, (VALUES,), ({},), {'front': 0.02, 'wrist': 0.03})
+    seen = Observation(STAMP + 1, (VALUES,), ({},), {'front': 0.02, 'wrist': 0.03}, {'front': STAMP - 5, 'wrist': STAMP - 6})
     return over_the_wire(conversions.chunk_message(request, seen, actions, FakeInfo(), 77, 3, 1 / 30, 10, 0.05))
 
 
@@ -104,6 +104,7 @@ def test_a_chunk_survives():
     assert (chunk.run_id, chunk.chunk_id, chunk.episode_id, message.request_id) == (77, 3, 'e', 5)
     assert conversions.to_nanoseconds(message.header.stamp) == STAMP + 1
     assert dict(zip(message.image_names, message.image_ages)) == pytest.approx({'front': 0.02, 'wrist': 0.03})
+    assert [conversions.to_nanoseconds(stamp) for stamp in message.image_stamps] == [STAMP - 5, STAMP - 6]
     assert (message.head, message.checkpoint_digest, message.evaluations) == ('fake', '0123456789abcdef', 10)
 
 

@@ -26,7 +26,7 @@ def filled(ticks=30, steps=1, cameras=('front',), delay=0.004, **options):
     ring = HistoryRing(cameras, PERIOD, steps, **options)
     for tick in range(ticks):
         for camera in cameras:
-            ring.add_image(camera, f'{camera}{tick}'.encode(), tick * PERIOD - 0.010 + delay)
+            ring.add_image(camera, f'{camera}{tick}'.encode(), tick * PERIOD - 0.010 + delay, 1000 + tick)
         ring.add_state(stamp(tick), values(tick), tick * PERIOD + delay)
     return ring, (ticks - 1) * PERIOD + delay + 0.001
 
@@ -38,6 +38,7 @@ def test_the_newest_state_and_image_are_taken():
     assert [state[5] for state in observation.states] == [29]
     assert observation.images == ({'front': b'front29'},)
     assert observation.ages['front'] == pytest.approx(0.011)
+    assert observation.image_stamps == {'front': 1029}
 
 
 @pytest.mark.parametrize('steps', [2, 3, 5])

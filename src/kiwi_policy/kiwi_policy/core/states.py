@@ -15,6 +15,7 @@ class State(IntEnum):
     FAULT = 6       # bus or state fault, latched as a stop is
     MOVING = 7      # slow move to a named pose, base at rest
     LIMP = 8        # torque released: nothing is commanded
+    TAKEOVER = 9    # an operator drives, the policy's chunks are not run
 
 
 class Source(IntEnum):
@@ -25,6 +26,7 @@ class Source(IntEnum):
     RAMP = 2        # ramp towards the chunk
     CHUNK = 3       # a chunk's action, after blending and limits
     POSE = 4        # on the way to a named pose
+    OPERATOR = 5    # an operator's takeover command, after limits
 
 
 LATCHED = frozenset({State.STOPPED, State.FAULT})

@@ -122,6 +122,7 @@ def chunk_message(request, observation, actions, info, run_id, chunk_id, period,
         run_id=run_id, episode_id=request.episode_id, chunk_id=chunk_id, request_id=request.request_id,
         names=list(info.names), period=float(period), horizon=len(actions), actions=actions.ravel().tolist(),
         image_names=list(observation.ages), image_ages=[float(age) for age in observation.ages.values()],
+        image_stamps=[to_stamp(observation.image_stamps.get(camera, 0)) for camera in observation.ages],
         head=info.head, checkpoint_digest=info.digest, evaluations=int(evaluations),
         inference_seconds=float(seconds))
     message.header.stamp = to_stamp(observation.stamp)

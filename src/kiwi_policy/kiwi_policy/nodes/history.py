@@ -5,7 +5,7 @@ give spacing. The two are never compared.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,12 +28,14 @@ class Observation:
         states: n_obs arrays (9,).
         images: n_obs dicts camera -> JPEG bytes; equal images are the same object.
         ages: camera -> s, age of the newest image by the monotonic clock.
+        image_stamps: camera -> ns, header stamp of the newest image.
     """
 
     stamp: int
     states: tuple
     images: tuple
     ages: dict
+    image_stamps: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class _State:
 class _Image:
     received: float
     data: bytes
+    stamp: int
 
 
 @dataclass
@@ -102,8 +105,8 @@ class HistoryRing:
             for still in self._still.values():
                 still.driven += driven
 
-    def add_image(self, camera, data, now):
-        """Take in a compressed image of `camera`, received at `now` (s)."""
+    def add_image(self, camera, data, now, stamp=0):
+        """Take in a compressed image of `camera` with header stamp `stamp` (ns), received at `now` (s)."""
         ring = self._images[camera]
         if ring and ring[-1].data == data:
             data = ring[-1].data
@@ -114,7 +117,7 @@ class HistoryRing:
             newest = self._states[-1] if self._states else None
             known = newest is not None and newest.stamp >= self._floor_stamp
             self._still[camera] = _Still(newest.values if known else None)
-        ring.append(_Image(now, data))
+        ring.append(_Image(now, data, stamp))
 
     def begin_episode(self, stamp, now):
         """Forget what lies before tick `stamp` (ns) and before `now` (s): the scene may have changed."""
@@ -147,9 +150,11 @@ class HistoryRing:
         ages = {camera: self._image_age(camera, now) for camera in self._images}
         chosen = [_nearest(states, newest.stamp - step * self._period * NANO)
                   for step in reversed(range(self._steps))]
-        images = [{camera: self._image_at(camera, now if state is newest else state.received)
-                   for camera in self._images} for state in chosen]
-        return Observation(newest.stamp, tuple(state.values for state in chosen), tuple(images), ages)
+        seen = [{camera: self._image_at(camera, now if state is newest else state.received)
+                 for camera in self._images} for state in chosen]
+        images = tuple({camera: image.data for camera, image in entry.items()} for entry in seen)
+        stamps = {camera: image.stamp for camera, image in seen[-1].items()}
+        return Observation(newest.stamp, tuple(state.values for state in chosen), images, ages, stamps)
 
     def _image_age(self, camera, now):
         ring = self._images[camera]
@@ -172,10 +177,10 @@ class HistoryRing:
         return bool(still.driven > self.DRIVEN or np.max(travel) > self.MOVED)
 
     def _image_at(self, camera, received):
-        """Bytes of the newest image not later than `received`, the oldest of the episode where none is."""
+        """The newest image not later than `received`, the oldest of the episode where none is."""
         ring = [image for image in self._images[camera] if image.received >= self._floor_time]
         earlier = [image for image in ring if image.received <= received]
-        return (earlier[-1] if earlier else ring[0]).data
+        return earlier[-1] if earlier else ring[0]
 
 
 def _nearest(states, stamp):

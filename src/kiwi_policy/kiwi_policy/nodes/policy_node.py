@@ -147,7 +147,8 @@ class PolicyNode(Node):
 
     def _on_image(self, camera, message):
         with self._arrival:
-            self._ring.add_image(camera, bytes(message.data), time.monotonic())
+            self._ring.add_image(camera, bytes(message.data), time.monotonic(),
+                                 conversions.to_nanoseconds(message.header.stamp))
             self._arrival.notify()
 
     def _on_request(self, message):

@@ -5,6 +5,7 @@ of the emulated servo bus. Parameters: config/sim.yaml.
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -175,6 +176,8 @@ def main(args=None):
     node, executor = None, SingleThreadedExecutor()
     try:
         node = SimNode(backends)
+        gc.collect()
+        gc.freeze()  # later collections, during which no servo answers, leave out what the start has loaded
         executor.add_node(node)
         while rclpy.ok() and not stop.is_set() and node.fault is None:
             executor.spin_once(timeout_sec=0.1)

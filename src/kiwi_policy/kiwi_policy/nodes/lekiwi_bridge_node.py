@@ -69,7 +69,7 @@ class LeKiwiBridgeNode(Node):
         self._worker.close()
 
     def _serve(self):
-        process.ask_for_priority()      # of this thread alone: the pictures may wait
+        realtime.prefer_thread(1)      # of this thread alone: the pictures may wait
         try:
             self._bridge.run(self._stopping)
         except Exception as error:

@@ -1,9 +1,7 @@
 """The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
 
-import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
 import threading
@@ -85,12 +83,6 @@ def spin(node, ended, executor=None):
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
-
-
-def ask_for_priority():
-    """Run before ordinary processes, all threads to come included, where this one has the privilege for it."""
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def settle_memory():

@@ -155,7 +155,7 @@ def _declare(node):
             raise ParameterError(
                 f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
-        setattr(values, parameter.name, value)
+        setattr(values, parameter.name, parameter.check(value))
     return values
 
 

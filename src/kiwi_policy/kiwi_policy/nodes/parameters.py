@@ -6,6 +6,7 @@
 from types import SimpleNamespace
 
 from kiwi_policy.core.parameters import ParameterError, refuse_unknown
+from kiwi_policy.nodes.guarded_services import guard_services
 
 
 def declare(node, table):
@@ -23,6 +24,7 @@ def declare(node, table):
     """
     from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
+    guard_services(node)
     refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)], table)
     values = SimpleNamespace()
     for parameter in table:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -66,7 +67,10 @@ def start(args=None, help_text=''):
         raise SystemExit(0)
     logging.basicConfig(level=logging.WARNING, format='[%(levelname)s] %(name)s: %(message)s')
     interrupt = Interrupt().install()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:         # a parameter file that is none, unknown ROS arguments
+        raise SystemExit(fail(Path(sys.argv[0]).stem, str(error).partition(', at ')[0], MISCONFIGURED)) from None
     return interrupt
 
 

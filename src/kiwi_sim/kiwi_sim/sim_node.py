@@ -155,6 +155,8 @@ def _declare(node):
             raise ParameterError(
                 f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
+        if value is None:  # rclpy takes an empty list for no value at all
+            raise ParameterError(f'parameter {parameter.name} has no value, must be like {parameter.default!r}')
         setattr(values, parameter.name, parameter.check(value))
     return values
 

@@ -36,6 +36,8 @@ def declare(node, table):
             raise ParameterError(f'parameter {parameter.name} must be like {like}: {error}') from error
         except InvalidParameterValueException as error:
             raise ParameterError(f'parameter {parameter.name} must lie in {parameter.bounds()}: {error}') from error
+        if declared is None:        # rclpy takes an empty list for no value at all
+            raise ParameterError(f'parameter {parameter.name} has no value, must be like {parameter.default!r}')
         value = list(declared) if isinstance(parameter.default, list | tuple) else declared
         setattr(values, parameter.name, parameter.check(value))
     return values

@@ -20,6 +20,8 @@ setup(
     entry_points={
         'console_scripts': [
             'bench_faults = kiwi_bench.nodes.bench_faults:main',
+            'bench_loop = kiwi_bench.loop.command:main',
+            'loop_bench_node = kiwi_bench.nodes.loop_bench_node:main',
         ],
     },
 )

@@ -39,7 +39,6 @@ setup(
             'rollout_node = kiwi_policy.nodes.rollout_node:main',
             'lekiwi_bridge_node = kiwi_policy.nodes.lekiwi_bridge_node:main',
             'camera_node = kiwi_policy.nodes.camera_node:main',
-            'loop_bench_node = kiwi_policy.nodes.loop_bench_node:main',
         ],
     },
 )

@@ -30,7 +30,6 @@ from kiwi_policy.nodes import (  # noqa: E402
     bridge_parameters,
     camera_parameters,
     executor_parameters,
-    loop_bench_parameters,
     policy_parameters,
     process,
     rollout_parameters,
@@ -38,7 +37,6 @@ from kiwi_policy.nodes import (  # noqa: E402
 from kiwi_policy.nodes.camera_node import CameraNode  # noqa: E402
 from kiwi_policy.nodes.chunk_executor_node import ChunkExecutorNode  # noqa: E402
 from kiwi_policy.nodes.lekiwi_bridge_node import LeKiwiBridgeNode  # noqa: E402
-from kiwi_policy.nodes.parameters import declare  # noqa: E402
 from kiwi_policy.nodes.policy_node import PolicyNode  # noqa: E402
 from kiwi_policy.nodes.rollout_node import RolloutNode  # noqa: E402
 
@@ -46,7 +44,7 @@ PROFILE = settings(max_examples=25, deadline=None, suppress_health_check=list(He
 CORE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 TABLES = {
     'executor': executor_parameters.TABLE, 'policy': policy_parameters.TABLE, 'rollout': rollout_parameters.TABLE,
-    'camera': camera_parameters.TABLE, 'bridge': bridge_parameters.TABLE, 'loop_bench': loop_bench_parameters.TABLE}
+    'camera': camera_parameters.TABLE, 'bridge': bridge_parameters.TABLE}
 NODES = {
     'executor': lambda: ChunkExecutorNode(lambda parameters: FakeRobot()),
     'policy': lambda: PolicyNode(lambda parameters: FakePolicy()), 'rollout': lambda: RolloutNode(process.Interrupt()),
@@ -142,20 +140,6 @@ def test_a_node_starts_within_bounds_or_says_what_is_wrong(alone, name):
             if hasattr(node, 'close'):
                 node.close()
             process.finish(node)
-
-    check()
-
-
-@pytest.mark.parametrize('name', ['loop_bench'])
-def test_a_table_is_declared_within_bounds_or_refused(alone, name):
-    @PROFILE
-    @given(files(TABLES[name]))
-    def check(values):
-        made = []
-        node, _ = started(lambda: made.append(rclpy.create_node('node')) or declare(made[0], TABLES[name]), values, alone)
-        process.finish(made[0] if made else None)
-        if node is not None:
-            assert_within_bounds(TABLES[name], node)
 
     check()
 

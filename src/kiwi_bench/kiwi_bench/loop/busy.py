@@ -1,6 +1,6 @@
 """Keeps processors busy at ordinary priority, where the program `stress` is not installed.
 
-    python -m kiwi_policy.bench.busy COUNT
+    python -m kiwi_bench.loop.busy COUNT
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ def main(words=None):
     """Run COUNT busy processes until a signal comes; they end with this one."""
     words = sys.argv[1:] if words is None else words
     if len(words) != 1 or not words[0].isdecimal() or not int(words[0]):
-        print('usage: python -m kiwi_policy.bench.busy COUNT', file=sys.stderr)
+        print('usage: python -m kiwi_bench.loop.busy COUNT', file=sys.stderr)
         return 2
     processes = [multiprocessing.Process(target=work, daemon=True) for _ in range(int(words[0]))]
     for process in processes:

@@ -28,7 +28,7 @@ def figures(status, before, after, processors, probe):
         status: the episode's final ExecutorStatus.
         before, after: `control_values` at the episode's begin and at its end.
         processors: `processor_times` at begin and end.
-        probe: what `bench.wake_probe` printed, as a dict; None where it did not run.
+        probe: what `loop.wake_probe` printed, as a dict; None where it did not run.
     """
     passed, busy, stolen = (late - early for early, late in zip(*processors))
 

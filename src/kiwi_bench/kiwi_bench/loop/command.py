@@ -1,6 +1,6 @@
 """Measures the control loop in real time: the real executor on the emulated bus, a played policy, a loaded machine.
 
-    python -m kiwi_bringup.bench_loop [--rate 30 50] [--minutes 10] [--no-load] [--no-priority] ...
+    python -m kiwi_bench.loop.command [--rate 30 50] [--minutes 10] [--no-load] [--no-priority] ...
 """
 
 import argparse
@@ -80,7 +80,7 @@ def load_command(processors: int, which: Callable[[str], str | None] = shutil.wh
     for program in ('stress-ng', 'stress'):
         if which(program):
             return program, '--cpu', str(processors)
-    return sys.executable, '-m', 'kiwi_policy.bench.busy', str(processors)
+    return sys.executable, '-m', 'kiwi_bench.loop.busy', str(processors)
 
 
 def in_real_time(command: Sequence[str], permitted: bool) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def processes(arguments: argparse.Namespace, rate: float, link: Path, output: Pa
     executor = node_command(where('kiwi_policy') / 'lib' / 'kiwi_policy' / 'chunk_executor_node', parameters={
         'robot_port': str(link), 'calibration': str(calibration), 'connect_timeout': READY_TIMEOUT, 'rate': rate,
         'priority': 10 if arguments.priority else 0})
-    bench = node_command(where('kiwi_policy') / 'lib' / 'kiwi_policy' / 'loop_bench_node', parameters={
+    bench = node_command(where('kiwi_bench') / 'lib' / 'kiwi_bench' / 'loop_bench_node', parameters={
         'rate': rate, 'minutes': arguments.minutes, 'inference': arguments.inference, 'output': str(output),
         'load': ' '.join(Path(word).name if index == 0 else word for index, word in enumerate(load)),
         'bus_priority': BUS_PRIORITY if bus_permitted else 0, 'ready_timeout': READY_TIMEOUT})
@@ -157,7 +157,7 @@ def main(words: list[str] | None = None) -> int:
             if status:
                 print(f'{PROGRAM}: the run at {rate:g} Hz failed; nothing is written of it', file=sys.stderr)
                 return status if status == 130 else 1
-            report = [sys.executable, '-m', 'kiwi_policy.bench.loop_report', arguments.docs, str(output)]
+            report = [sys.executable, '-m', 'kiwi_bench.loop.report', arguments.docs, str(output)]
             if subprocess.run(report).returncode:
                 return 1
     return 0

@@ -1,6 +1,6 @@
 """How punctually this machine wakes up a process that does nothing else: the floor below which no control loop gets.
 
-    python -m kiwi_policy.bench.wake_probe RATE      # until SIGINT or SIGTERM, then one JSON object on standard output
+    python -m kiwi_bench.loop.wake_probe RATE      # until SIGINT or SIGTERM, then one JSON object on standard output
 """
 
 import json
@@ -36,7 +36,7 @@ def main(words=None):
     except ValueError:
         rate = 0.0
     if not 1.0 <= rate <= 1000.0:
-        print('usage: python -m kiwi_policy.bench.wake_probe RATE, from 1 to 1000 Hz', file=sys.stderr)
+        print('usage: python -m kiwi_bench.loop.wake_probe RATE, from 1 to 1000 Hz', file=sys.stderr)
         return 2
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,6 @@
 """The measured runs of the control loop: kept in loop.json, shown in loop.md with a histogram of the jitter.
 
-    python -m kiwi_policy.bench.loop_report DOCS RUN.json      # adds the run and writes the page anew
+    python -m kiwi_bench.loop.report DOCS RUN.json      # adds the run and writes the page anew
 """
 
 import json
@@ -93,7 +93,7 @@ def main(words=None):
     """Add a run to the report; returns the exit status."""
     words = sys.argv[1:] if words is None else words
     if len(words) != 2:
-        print('usage: python -m kiwi_policy.bench.loop_report DOCS RUN.json', file=sys.stderr)
+        print('usage: python -m kiwi_bench.loop.report DOCS RUN.json', file=sys.stderr)
         return 2
     folder, kept = Path(words[0]), Path(words[0]) / 'loop.json'
     try:

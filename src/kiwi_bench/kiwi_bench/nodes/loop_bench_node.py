@@ -18,13 +18,13 @@ from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorSta
 from kiwi_msgs.srv import BeginEpisode, EndEpisode
 from rclpy.node import Node
 
+from kiwi_bench.nodes.loop_bench_parameters import TABLE
+from kiwi_bench.nodes.loop_figures import control_values, figures, processor_times
+from kiwi_bench.nodes.played_motion import swing
 from kiwi_policy.core import features
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.nodes import conversions, process, qos
-from kiwi_policy.nodes.loop_bench_parameters import TABLE
-from kiwi_policy.nodes.loop_figures import control_values, figures, processor_times
 from kiwi_policy.nodes.parameters import declare
-from kiwi_policy.nodes.played_motion import swing
 
 NAME = 'loop_bench_node'
 TELL_EVERY = 10.0       # s between two lines of progress
@@ -45,7 +45,7 @@ class LoopBenchNode(Node):
         self._run_id, self._chunk_id = secrets.randbits(63) | 1, 0
         self._first_stamp = self._pose = self._before = self._values = self._probe = None
         self._began = self._told = self._processors = None
-        self._asking, self._opened = False, time.monotonic()
+        self._asking, self._said, self._opened = False, '', time.monotonic()
 
         self._infos = self.create_publisher(PolicyInfo, 'policy_info', qos.LATCHED)
         self._chunks = self.create_publisher(ActionChunk, 'action_chunk', qos.CHUNK)
@@ -145,8 +145,6 @@ class LoopBenchNode(Node):
         self._begin.call_async(BeginEpisode.Request(episode_id=self._episode, task='benchmark')).add_done_callback(
             lambda future: self._on_begun(future.result(), before))
 
-    _said = ''
-
     def _on_begun(self, response, before):
         self._asking = False
         if not response.success:
@@ -157,7 +155,7 @@ class LoopBenchNode(Node):
             return
         self._before, self._began = before, time.monotonic()
         self._told, self._processors = self._began, processor_times()
-        self._probe = subprocess.Popen([sys.executable, '-m', 'kiwi_policy.bench.wake_probe', f'{self.parameters.rate:g}'],
+        self._probe = subprocess.Popen([sys.executable, '-m', 'kiwi_bench.loop.wake_probe', f'{self.parameters.rate:g}'],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def _end_probe(self):

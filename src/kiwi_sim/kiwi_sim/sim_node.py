@@ -174,7 +174,11 @@ def main(args=None):
         os.nice(-10)  # real servos answer however busy the computer is; needs a privilege, does without
     backends = gl_backends()
     os.environ['MUJOCO_GL'] = 'disable'  # this process renders nothing and needs no OpenGL
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # a parameter file that is none, unknown ROS arguments
+        print(f'sim_node: error: {" ".join(str(error).partition(", at ")[0].split())}', file=sys.stderr, flush=True)
+        return 1
     node, executor = None, SingleThreadedExecutor()
     try:
         node = SimNode(backends)

@@ -132,9 +132,11 @@ def test_the_played_motion_begins_at_rest_and_is_smooth():
 
 def test_figures_come_from_the_executors_own_diagnostics():
     pytest.importorskip('kiwi_msgs')
+    from builtin_interfaces.msg import Time
     from kiwi_bench.nodes.loop_figures import control_values, figures
     from kiwi_msgs.msg import ExecutorStatus
 
+    from kiwi_policy.core.executor import ChunkExecutor
     from kiwi_policy.nodes.executor_diagnostics import JITTER_EDGES, diagnostics
     from kiwi_policy.nodes.jitter import Histogram
 
@@ -142,13 +144,11 @@ def test_figures_come_from_the_executors_own_diagnostics():
                            cycle=Histogram(), bus=Histogram(), blind_stops=0)
     for late in (0.00005, 0.0015, 0.3):
         loop.jitter.add(late)
-    from builtin_interfaces.msg import Time
-
-    from kiwi_policy.core.executor import ChunkExecutor
     board = SimpleNamespace(status=ChunkExecutor().status(0.0))
     session = SimpleNamespace(board=board, loop=loop, health=SimpleNamespace(readings={}, warnings=[], errors=0))
     after = control_values(diagnostics(session, Time()))
-    made = figures(ExecutorStatus(ticks=3), {'bus errors': '1', 'missed ticks': '3'}, after, ((0, 0, 0), (200, 100, 20)), None)
+    before = {'bus errors': '1', 'missed ticks': '3'}
+    made = figures(ExecutorStatus(ticks=3), before, after, ((0, 0, 0), (200, 100, 20)), None)
     assert (made['bus_errors'], made['missed_ticks'], made['ticks']) == (4, 0, 3)
     assert made['jitter_ms']['max'] == 300.0 and made['stolen_percent'] == 10.0
     assert made['jitter_histogram']['upper_ms'] == list(JITTER_EDGES)

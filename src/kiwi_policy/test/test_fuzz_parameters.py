@@ -52,8 +52,8 @@ NODES = {
 WORDS = st.text('abcXYZ_09 .-é\'"#:', max_size=12)
 NUMBERS = st.floats() | st.integers(-2**63, 2**63 - 1)
 SCALARS = st.booleans() | NUMBERS | WORDS
-VALUES = SCALARS | st.lists(SCALARS, max_size=4) | st.lists(st.floats(), max_size=7) | st.lists(st.integers(0, 99), max_size=7) \
-    | st.lists(WORDS, max_size=3) | st.none() | st.dictionaries(WORDS, SCALARS, max_size=2)
+LISTS = st.lists(st.floats(), max_size=7) | st.lists(st.integers(0, 99), max_size=7) | st.lists(WORDS, max_size=3)
+VALUES = SCALARS | LISTS | st.lists(SCALARS, max_size=4) | st.none() | st.dictionaries(WORDS, SCALARS, max_size=2)
 
 
 def fitting(parameter):

@@ -1,4 +1,4 @@
-"""Any parameter file of sim_node and any seed of sim/reset: values within bounds or one clear line, a world that stands still."""
+"""Any parameter file of sim_node and any seed of sim/reset: values within bounds or one line, a world at rest."""
 
 import json
 

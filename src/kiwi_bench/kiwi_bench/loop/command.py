@@ -50,7 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     add, switch = parser.add_argument, argparse.BooleanOptionalAction
     add('--rate', type=between(1.0, 200.0), nargs='+', default=[30.0, 50.0], metavar='HZ',
         help='control rates, one run each (default: 30 50)')
-    add('--minutes', type=between(0.05, 600.0), default=10.0, metavar='N', help='how long each run measures (default: 10)')
+    add('--minutes', type=between(0.05, 600.0), default=10.0, metavar='N',
+        help='how long each run measures (default: 10)')
     add('--inference', type=between(0.0, 5.0), default=0.3, metavar='S',
         help='s that the played policy takes for a chunk (default: 0.3)')
     add('--load', action=switch, default=True, help='keep every processor busy with stress-ng, stress or, where '
@@ -155,7 +156,8 @@ def main(words: list[str] | None = None) -> int:
                 print(f'{PROGRAM}: error: {error}', file=sys.stderr)
                 return 1
             if status:
-                print(f'{PROGRAM}: the run at {rate:g} Hz failed; nothing is written of it', file=sys.stderr)
+                how = 'was interrupted' if status == 130 else 'failed'
+                print(f'{PROGRAM}: the run at {rate:g} Hz {how}; nothing is written of it', file=sys.stderr)
                 return status if status == 130 else 1
             report = [sys.executable, '-m', 'kiwi_bench.loop.report', arguments.docs, str(output)]
             if subprocess.run(report).returncode:

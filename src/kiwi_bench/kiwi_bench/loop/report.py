@@ -19,6 +19,8 @@ time, a played policy answers every request after the inference time given, and 
 - **jitter**: how much later than its due time a tick starts. Due times lie on a fixed grid, so a late tick counts once.
 - **missed**: ticks left out because the one before lasted longer than a period.
 - **cycle**: from the start of a tick to its end; **bus** is the part of it spent reading from and writing to the robot.
+  A pseudo-terminal's bytes are handed over by a kernel thread of ordinary priority (kworker), so other work on the machine
+  slows the emulated bus down whatever priority it has itself; a reply later than reply_timeout counts as a bus error.
 - **floor**: the same lateness of a process that does nothing but wake up, at the highest priority, beside the run:
   what the machine allows. **stolen** is the share of processor time that the host took away from a virtual machine.
 - **skipped**: rows of chunks that were due before the chunk came (inference time times rate, for each chunk), or whose
@@ -26,13 +28,14 @@ time, a played policy answers every request after the inference time given, and 
 
 Times in ms."""
 
-COLUMNS = ('rate', 'load', 'executor', 'bus', 'min', 'ticks', 'jitter p50 / p95 / p99 / max', 'floor p99 / max', 'missed',
-           'cycle p50 / p95 / max', 'bus p50 / p95', 'bus errors', 'underruns', 'skipped', 'chunk p50 / p95', 'stolen')
+COLUMNS = ('rate', 'load', 'executor', 'bus', 'min', 'ticks', 'jitter p50 / p95 / p99 / max', 'floor p99 / max',
+           'missed', 'cycle p50 / p95 / max', 'bus p50 / p95', 'bus errors', 'underruns', 'skipped', 'chunk p50 / p95', 'stolen')
 
 
 def key(run):
     """What makes a run the same measurement as another."""
-    return run['rate'], bool(run['load']), run['scheduling'].startswith('real'), bool(run['bus_priority']), run['inference_ms']
+    return (run['rate'], bool(run['load']), run['scheduling'].startswith('real'), bool(run['bus_priority']),
+            run['inference_ms'])
 
 
 def add(runs, run):
@@ -53,8 +56,8 @@ def row(run):
     jitter, cycle, bus, probe = run['jitter_ms'], run['cycle_ms'], run['bus_ms'], run['probe_ms']
     return [f'{run["rate"]:g} Hz', f'`{run["load"]}`' if run['load'] else 'none', run['scheduling'],
             f'real time, priority {run["bus_priority"]}' if run['bus_priority'] else 'ordinary', f'{run["minutes"]:g}',
-            str(run['ticks']), several(jitter, 'p50', 'p95', 'p99', 'max'), several(probe, 'p99', 'max') if probe else '-',
-            str(run['missed_ticks']), several(cycle, 'p50', 'p95', 'max'), several(bus, 'p50', 'p95'),
+            str(run['ticks']), several(jitter, 'p50', 'p95', 'p99', 'max'),
+            several(probe, 'p99', 'max') if probe else '-', str(run['missed_ticks']), several(cycle, 'p50', 'p95', 'max'), several(bus, 'p50', 'p95'),
             str(run['bus_errors']), str(run['underruns']), str(run['skipped']),
             several(run['chunk_latency_ms'], 'p50', 'p95'), f'{run["stolen_percent"]:g} %']
 
@@ -110,8 +113,8 @@ def main(words=None):
               file=sys.stderr)
         return 1
     jitter = run['jitter_ms']
-    print(f'{run["rate"]:g} Hz: jitter p99 {jitter["p99"]:.3g} ms, max {jitter["max"]:.3g} ms, {run["missed_ticks"]} missed '
-          f'ticks, {run["underruns"]} underruns; report: {folder / "loop.md"}')
+    print(f'{run["rate"]:g} Hz: jitter p99 {jitter["p99"]:.3g} ms, max {jitter["max"]:.3g} ms, '
+          f'{run["missed_ticks"]} missed ticks, {run["underruns"]} underruns; report: {folder / "loop.md"}')
     return 0
 
 

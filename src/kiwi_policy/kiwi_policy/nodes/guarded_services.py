@@ -1,4 +1,4 @@
-"""Services that rclpy gives every node. A request that makes no sense would end the node; here it is refused in words."""
+"""Services that rclpy gives every node. A request that makes no sense would end the node; here it is refused."""
 
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult

@@ -14,6 +14,7 @@ from kiwi_policy.nodes.control_loop import ControlLoop
 from kiwi_policy.nodes.ticks import TickClock
 
 PERIOD = 0.01
+SLEEP = time.sleep
 
 
 class Rig:
@@ -195,6 +196,33 @@ def test_a_slow_cycle_skips_ticks_and_counts_them():
     steps = np.diff([tick.now for tick in rig.ticks]) / PERIOD
     assert np.all(np.round(steps) >= 3)
     assert rig.loop.missed_ticks >= 9
+
+
+def test_jitter_is_how_late_a_tick_starts_and_a_long_one_is_missed_ticks_instead():
+    rig = Rig()
+    lengths = iter([3.5 * PERIOD])
+    read = rig.robot.read
+    rig.robot.read = lambda: (time.sleep(next(lengths, 0.0)), read())[1]
+    rig.loop.start()
+    rig.until(lambda: len(rig.ticks) >= 10)
+    rig.loop.stop()
+    assert rig.loop.missed_ticks >= 3
+    assert rig.loop.jitter.count == rig.loop.cycle.count == rig.loop.bus.count == len(rig.ticks)
+    assert rig.loop.bus.largest >= 3.5 * PERIOD and rig.loop.cycle.largest >= rig.loop.bus.largest
+    assert rig.loop.scheduling
+
+
+def test_a_late_start_is_one_late_tick(monkeypatch):
+    rig = Rig()
+    late = iter([0.0, 0.0, 5 * PERIOD])
+    monkeypatch.setattr('kiwi_policy.nodes.control_loop.time.sleep', lambda seconds: SLEEP(seconds + next(late, 0.0)))
+    rig.loop.start()
+    rig.until(lambda: len(rig.ticks) >= 6)
+    rig.loop.stop()
+    assert sum(rig.loop.jitter.shares([4.5 * PERIOD])[1:]) >= 1
+    assert rig.loop.jitter.largest >= 5 * PERIOD
+    rig.loop.clear_timing()
+    assert rig.loop.jitter.count == rig.loop.bus.count == 0
 
 
 def test_a_limp_robot_is_read_and_not_commanded(rig):

@@ -5,6 +5,7 @@ of the emulated servo bus. Parameters: config/sim.yaml.
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -154,7 +155,9 @@ def _declare(node):
             raise ParameterError(
                 f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
-        setattr(values, parameter.name, value)
+        if value is None:  # rclpy takes an empty list for no value at all
+            raise ParameterError(f'parameter {parameter.name} has no value, must be like {parameter.default!r}')
+        setattr(values, parameter.name, parameter.check(value))
     return values
 
 
@@ -171,10 +174,16 @@ def main(args=None):
         os.nice(-10)  # real servos answer however busy the computer is; needs a privilege, does without
     backends = gl_backends()
     os.environ['MUJOCO_GL'] = 'disable'  # this process renders nothing and needs no OpenGL
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # a parameter file that is none, unknown ROS arguments
+        print(f'sim_node: error: {" ".join(str(error).partition(", at ")[0].split())}', file=sys.stderr, flush=True)
+        return 1
     node, executor = None, SingleThreadedExecutor()
     try:
         node = SimNode(backends)
+        gc.collect()
+        gc.freeze()  # later collections, during which no servo answers, leave out what the start has loaded
         executor.add_node(node)
         while rclpy.ok() and not stop.is_set() and node.fault is None:
             executor.spin_once(timeout_sec=0.1)

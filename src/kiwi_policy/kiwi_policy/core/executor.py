@@ -167,13 +167,16 @@ class ChunkExecutor:
         early enough that the answer comes before the committed chunk runs out. A request that
         stays unanswered is asked again.
         """
-        if not self._machine.active or not self._requests.ready(now) or not self._schedule.due(now, self._traits):
+        if not self._machine.active or not self._requests.ready(now):
+            return None
+        cause = self._schedule.due(now, self._traits)
+        if not cause:
             return None
         delay = self._latency.percentile(95)
         committed = self._schedule.committed(delay)
         rows = [self._blend(selection.rows()) for selection in self._schedule.planned(now, committed)]
         prefix = Prefix(np.array(rows).reshape(-1, DIM), min(committed, len(rows)))
-        return Request(self._requests.issue(now), now, self._machine.episode_id, self.config.period, prefix, delay)
+        return Request(self._requests.issue(now, cause), now, self._machine.episode_id, self.config.period, prefix, delay)
 
     def step(self, now, state):
         """The `Command` for the tick at `now` (s), given the measured state (9,).
@@ -215,7 +218,7 @@ class ChunkExecutor:
             clamped=counters.clamped, takeovers=counters.takeovers, ticks=counters.ticks,
             overlap=counters.overlap(), queue_seconds=self._timeline.seconds_left(now),
             latency_p50=self._latency_at(50), latency_p95=self._latency_at(95),
-            request_interval=self._requests.mean_interval(), lost=self._requests.lost,
+            request_interval=self._requests.mean_interval(), requests=dict(self._requests.causes), lost=self._requests.lost,
             dissents=counters.dissents, starved_seconds=counters.starved_ticks * self.config.period)
 
     @property

@@ -92,8 +92,8 @@ class PolicyTraits:
 class Status:
     """Counters of the current (or, in IDLE, the last) episode: ExecutorStatus.msg's fields.
 
-    Beyond the message: `lost` requests that were asked again, `dissents` chunks that disagreed
-    with the committed one, `starved_seconds` s spent without actions (a sync pause included).
+    Beyond the message: `requests` counted by `schedule`'s cause, `lost` requests that were asked again, `dissents`
+    chunks that disagreed with the committed one, `starved_seconds` s spent without actions (a sync pause included).
     """
 
     state: State
@@ -115,6 +115,7 @@ class Status:
     latency_p50: float = 0.0
     latency_p95: float = 0.0
     request_interval: float = 0.0
+    requests: dict = field(default_factory=dict)
     lost: int = 0
     dissents: int = 0
     starved_seconds: float = 0.0

@@ -16,7 +16,7 @@ from sensor_msgs.msg import JointState
 
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
-from kiwi_policy.nodes import conversions, process, qos
+from kiwi_policy.nodes import conversions, process, qos, realtime
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, derating_limits, executor_config, poses
 from kiwi_policy.nodes.executor_session import ExecutorSession
@@ -25,6 +25,7 @@ from kiwi_policy.nodes.parameters import declare
 
 NAME = 'chunk_executor_node'
 INACTIVE = f'{NAME} is not active: configure and activate it first'
+SWITCH_INTERVAL = 2e-4      # s that the control thread waits at most for another's Python code
 
 
 def lekiwi(parameters):
@@ -218,12 +219,14 @@ def autostart(node, interrupt):
 
 def main(args=None, make_hardware=lekiwi):
     """Run the node; returns the exit code."""
-    sys.setswitchinterval(0.001)
-    process.ask_for_priority()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node = None
     try:
         node = ChunkExecutorNode(make_hardware)
+        if node.parameters.priority:
+            realtime.prefer_process(node.parameters.priority)     # the guardian inherits it
+            realtime.lock_memory()
         if node.parameters.autostart:
             autostart(node, interrupt)
         node.create_timer(0.5, node.check_alive)

@@ -16,6 +16,7 @@ import numpy as np
 from kiwi_policy.core.executor import Command, Request, Source, State
 from kiwi_policy.core.states import LATCHED
 from kiwi_policy.hardware.interface import HardwareError
+from kiwi_policy.nodes import realtime
 from kiwi_policy.nodes.jitter import Histogram
 from kiwi_policy.nodes.reconnect import Reconnector
 
@@ -58,6 +59,13 @@ class ControlLoop:
         reconnect_interval: s between attempts to reach the robot again.
         aside: called with the tick's index and time where the robot has answered and half of the period is left,
             for what may be skipped on a busy tick.
+
+    Attributes:
+        jitter: `Histogram` of s by which ticks start later than their due times. A tick that is left out because the
+            one before it lasted too long has no lateness: it counts in `missed_ticks`.
+        cycle: of s from the start of a tick to its end.
+        bus: of s of it that reading from and writing to the robot took.
+        scheduling: in words, how the control thread is scheduled.
     """
 
     def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0, aside=None):
@@ -71,9 +79,9 @@ class ControlLoop:
         self._measured = None
         self._answered, self._silent_since = True, None
         self._fault_passes = False
-        self.jitter, self.cycle = Histogram(), Histogram()
+        self.jitter, self.cycle, self.bus = Histogram(), Histogram(), Histogram()
         self.bus_errors, self.missed_ticks = 0, 0
-        self.last_error, self.crash = '', ''
+        self.last_error, self.crash, self.scheduling = '', '', ''
 
     def start(self):
         """Start the control thread."""
@@ -108,22 +116,25 @@ class ControlLoop:
             future.cancel()
         return future
 
+    def clear_timing(self):
+        """Forget jitter, cycle and bus times. In the control thread only."""
+        for histogram in (self.jitter, self.cycle, self.bus):
+            histogram.clear()
+
     def _run(self):
-        index, woken = 0, None
+        self.scheduling = realtime.prefer_thread_to_others()
+        realtime.fine_timers()
+        index = 0
         try:
             while not self._stopping.is_set():
                 deadline = self._clock.time(index)
                 time.sleep(max(deadline - time.monotonic(), 0.0))
                 started = time.monotonic()
-                if woken is not None:
-                    self.jitter.add(started - woken - self._clock.period)
-                woken = started
+                self.jitter.add(started - deadline)
                 self._tick(index)
                 self.cycle.add(time.monotonic() - started)
                 following = max(self._clock.index_at(time.monotonic()), index + 1)
-                if following > index + 1:
-                    self.missed_ticks += following - index - 1
-                    woken = None
+                self.missed_ticks += following - index - 1
                 index = following
         except Exception as error:
             self.crash = f'{type(error).__name__}: {error}'
@@ -135,11 +146,14 @@ class ControlLoop:
         now, stamp = self._clock.time(index), self._clock.stamp(index)
         self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
+        reading = time.monotonic() - started
         self._drain(now, fresh)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
         command = self._core.step(now, state)
         request = self._core.request(now)
+        commanded = time.monotonic()
         self._write(command)
+        self.bus.add(reading + time.monotonic() - commanded)
         self._watch_bus(started)
         self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:

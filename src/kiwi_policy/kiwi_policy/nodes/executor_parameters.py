@@ -81,6 +81,9 @@ TABLE = (
     P('load_slow', _D.load_slow, 'A servo under this share of its torque, over a second, slows down; above 1 none does.', low=0.05,
       high=2.0),
     P('load_hold', _D.load_hold, 'A servo under this share holds until it is relieved.', low=0.05, high=2.0),
+    P('priority', 10, 'Real-time priority (SCHED_RR) of the node, its control thread one above, and memory that is kept '
+      'from being swapped; without the privilege (root, or rtprio and memlock in /etc/security/limits.conf) it runs as '
+      'an ordinary process, as with 0.', low=0, high=98),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
 )
 

@@ -79,8 +79,7 @@ class ExecutorSession:
             if measured is None:
                 raise ExecutorError(SILENT)
             self._core.begin(episode_id, measured, now)
-            self.loop.jitter.clear()
-            self.loop.cycle.clear()
+            self.loop.clear_timing()
             self.board.renew()
             self.task = task
 

@@ -21,6 +21,7 @@ from kiwi_policy.hardware.lekiwi_wire import WireError, true_colours
 from kiwi_policy.nodes import process, qos
 from kiwi_policy.nodes.bridge_diagnostics import HostWatch, diagnostics
 from kiwi_policy.nodes.bridge_parameters import TABLE
+from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.worker import NewestJobWorker
@@ -40,7 +41,7 @@ class LeKiwiBridgeNode(Node):
         self._complaints = Complaints(self.get_logger().warning, self.get_logger().info)
         self._pictures = {
             camera: self.create_publisher(CompressedImage, f'camera/{camera}/image_raw/compressed', qos.CAMERA)
-            for camera in p.cameras}
+            for camera in p.cameras if check_name(camera, 'cameras')}
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', qos.STATUS)
         self._worker = NewestJobWorker(self._publish, self._on_error, name='pictures')
         self._watch = HostWatch(p.remote_ip, p.cameras, self.get_logger().warning, self.get_logger().info)
@@ -69,7 +70,7 @@ class LeKiwiBridgeNode(Node):
         self._worker.close()
 
     def _serve(self):
-        process.ask_for_priority()      # of this thread alone: the pictures may wait
+        realtime.prefer_thread(1)      # of this thread alone: the pictures may wait
         try:
             self._bridge.run(self._stopping)
         except Exception as error:

@@ -1,13 +1,12 @@
 """The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
 
-import contextlib
 import gc
 import logging
-import os
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -68,7 +67,10 @@ def start(args=None, help_text=''):
         raise SystemExit(0)
     logging.basicConfig(level=logging.WARNING, format='[%(levelname)s] %(name)s: %(message)s')
     interrupt = Interrupt().install()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:         # a parameter file that is none, unknown ROS arguments
+        raise SystemExit(fail(Path(sys.argv[0]).stem, str(error).partition(', at ')[0], MISCONFIGURED)) from None
     return interrupt
 
 
@@ -85,12 +87,6 @@ def spin(node, ended, executor=None):
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
-
-
-def ask_for_priority():
-    """Run before ordinary processes, all threads to come included, where this one has the privilege for it."""
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def settle_memory():

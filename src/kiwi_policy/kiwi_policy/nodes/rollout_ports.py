@@ -10,6 +10,7 @@ from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
 
 from kiwi_policy.nodes import qos
+from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.rollout_runner import RunAborted
 
 HURRIED = 1.0       # s that a service may take once the run is interrupted
@@ -45,6 +46,7 @@ class RolloutPorts:
             self._needed.append(self.reset)
         if parameters.video:
             for camera in parameters.video_cameras:
+                check_name(camera, 'video_cameras')
                 node.create_subscription(
                     CompressedImage, f'camera/{camera}/image_raw/compressed',
                     lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)

@@ -10,7 +10,7 @@ class TrainOptions:
     """Options of `kiwi-train`; see its --help for their meaning.
 
     Exactly one of `steps` and `minutes` is set: the budget. `resize` is (height, width). `more_datasets` are
-    trained on together with `dataset`.
+    trained on together with `dataset`. `init` is the folder of a checkpoint whose weights and processors a run begins with.
     """
 
     dataset: str
@@ -37,6 +37,7 @@ class TrainOptions:
     save_minutes: float = 10.0
     imagenet_stats: bool = True
     more_datasets: tuple[str, ...] = ()
+    init: str | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):

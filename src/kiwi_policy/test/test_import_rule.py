@@ -13,7 +13,7 @@ BRINGUP = SOURCE / 'kiwi_bringup'
 OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
 ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
        'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
-ROS_NODES = {'sim_node.py', 'sim_host.py'}
+ROS_NODES = {'sim_node.py', 'sim_host.py', 'operator_port.py'}
 
 
 def imports(path):
@@ -59,6 +59,11 @@ def test_heads_and_hardware_know_the_core_but_neither_ros_nor_each_other(folder)
     mine = {'kiwi_policy.core', f'kiwi_policy.{folder}'}
     assert offenders(POLICY / folder, lambda name: top(name) in ROS | {'cv_bridge'}
                      or (top(name) in OURS and room(name) not in mine)) == []
+
+
+def test_bags_know_the_core_but_neither_rclpy_nor_messages_nor_torch():
+    assert offenders(POLICY / 'bags', lambda name: top(name) in ROS | {'cv_bridge', 'torch', 'lerobot'}
+                     or (top(name) in OURS and room(name) not in {'kiwi_policy.core', 'kiwi_policy.bags'})) == []
 
 
 def test_rclpy_appears_in_nodes_only():

@@ -177,6 +177,18 @@ def test_the_table_shows_every_episode_and_the_sum(tmp_path):
     assert 'p50 100 ms, p95 100 ms' in text
 
 
+def test_an_operators_help_is_no_secret(tmp_path):
+    results = RunResults(tmp_path, {})
+    log = EpisodeLog(0, 'e', 1)
+    for source in [Source.CHUNK] * 6 + [Source.OPERATOR] * 4:
+        log.on_action(action(log, 1.0, source))
+    results.add(log.summary(True, 'success', 1.0, None), log)
+    content = json.loads(results.path.read_text())
+    assert content['episodes'][0]['operator_share'] == pytest.approx(0.4) and content['helped_by_operator'] == 1
+    text = table(results)
+    assert 'success (operator 40 %)' in text and '1/1 successful (1 with an operator at the wheel for a while)' in text
+
+
 def test_an_empty_run_still_has_a_table(tmp_path):
     assert '0/0 successful' in table(RunResults(tmp_path, {}))
 

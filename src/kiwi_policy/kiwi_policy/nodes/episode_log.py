@@ -7,6 +7,7 @@ import numpy as np
 
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.metrics import first_planned, latency_percentiles, smoothness
+from kiwi_policy.core.states import Source
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class EpisodeSummary:
         realtime_factor: simulated s per s, 0 on a real robot.
         camera_rate: Hz per camera as the simulation achieved it, 0 on a real robot.
         video: file name, empty where there is none.
+        operator_share: share of the ticks at which an operator drove; a success with any is not the policy's alone.
     """
 
     index: int
@@ -61,6 +63,7 @@ class EpisodeSummary:
     realtime_factor: float
     camera_rate: float
     video: str = ''
+    operator_share: float = 0.0
 
     def to_dict(self):
         """JSON-ready dict; values that are not finite become None."""
@@ -146,7 +149,8 @@ class EpisodeLog:
             image_age_p95=float(np.percentile(self._ages, 95)) if self._ages else math.nan,
             jitter_p99=float(take('jitter_p99')), cycle_p95=float(take('cycle_p95')),
             realtime_factor=self._realtime_factor(),
-            camera_rate=float(np.mean([task[2] for task in self._tasks])) if self._tasks else 0.0, video=video)
+            camera_rate=float(np.mean([task[2] for task in self._tasks])) if self._tasks else 0.0, video=video,
+            operator_share=float(np.mean(np.equal(self._sources, Source.OPERATOR))) if self._sources else 0.0)
 
     def _realtime_factor(self):
         if len(self._tasks) < 2:

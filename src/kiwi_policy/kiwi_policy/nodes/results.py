@@ -84,6 +84,11 @@ class RunResults:
         """Number of successful episodes."""
         return sum(episode.success for episode in self.episodes)
 
+    @property
+    def helped(self):
+        """Number of episodes in which an operator drove."""
+        return sum(episode.operator_share > 0 for episode in self.episodes)
+
     def add(self, summary, log):
         """Add a finished episode (`EpisodeSummary`, `EpisodeLog`) and write the file."""
         self.episodes.append(summary)
@@ -112,6 +117,7 @@ class RunResults:
         smooth_successes = [e.smoothness for e in episodes if e.success and np.isfinite(e.smoothness)]
         total = {
             'finished_rollouts': len(episodes), 'successes': self.successes,
+            'helped_by_operator': self.helped,
             'success_rate': self.successes / len(episodes) if episodes else None,
             'success_interval_95': [round(low, 6), round(high, 6)],
             'evaluations_per_chunk': float(np.mean(evaluations)) if evaluations else None,
@@ -139,7 +145,8 @@ HEADINGS = ('rollout', 'seed', 'outcome', 'seconds', 'smoothness', 'side', 'chun
 
 def row(episode):
     """Cells of an `EpisodeSummary`, in the order of HEADINGS."""
-    return (str(episode.index + 1), str(episode.seed), episode.outcome, f'{episode.seconds:.1f} s',
+    helped = f' (operator {100 * episode.operator_share:.0f} %)' if episode.operator_share else ''
+    return (str(episode.index + 1), str(episode.seed), episode.outcome + helped, f'{episode.seconds:.1f} s',
             f'{episode.smoothness:.3f} deg', episode.side, str(episode.chunks),
             f'{episode.evaluations_per_chunk:.1f}',
             f'{1e3 * episode.latency_p50:.0f} / {1e3 * episode.latency_p95:.0f} ms', str(episode.underruns),
@@ -156,7 +163,8 @@ def table(results):
     lines += [
         '',
         f'{total.get("head") or "unknown head"} {total.get("checkpoint_digest") or ""}, '
-        f'mode {total.get("mode") or "?"}: {results.successes}/{len(results.episodes)} successful, '
+        f'mode {total.get("mode") or "?"}: {results.successes}/{len(results.episodes)} successful'
+        f'{f" ({results.helped} with an operator at the wheel for a while)" if results.helped else ""}, '
         f'95 % interval {100 * low:.0f} to {100 * high:.0f} %',
         f'{_number(total["evaluations_per_chunk"], "{:.1f}")} evaluations per chunk, latency p50 '
         f'{_number(total["latency_p50"], "{:.0f}", 1e3)} ms, p95 {_number(total["latency_p95"], "{:.0f}", 1e3)} ms, '

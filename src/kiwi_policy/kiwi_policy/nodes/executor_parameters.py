@@ -82,6 +82,8 @@ TABLE = (
       high=2.0),
     P('load_hold', _D.load_hold, 'A servo under this share holds until it is relieved.', low=0.05, high=2.0),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
+    P('publish_description', True, 'Publish the robot\'s URDF on robot_description, latched; false where '
+      'robot_state_publisher does.'),
 )
 
 

@@ -1,0 +1,50 @@
+"""How the view is laid out: robot and plan, cameras, values over time, state and events."""
+
+import rerun as rr
+import rerun.blueprint as rrb
+
+from kiwi_policy.core.features import NAMES, UNITS
+from kiwi_policy.view import names
+
+SECONDS_BEFORE, SECONDS_AFTER = 8.0, 1.5
+"""s of the values shown before and after the cursor, which follows the newest row planned."""
+
+
+def layout(cameras, simulated=False):
+    """The blueprint.
+
+    Args:
+        cameras: their names.
+        simulated: look at the simulated task rather than at the robot alone.
+    """
+    window = rrb.VisibleTimeRange(names.TIMELINE, start=rrb.TimeRangeBoundary.cursor_relative(seconds=-SECONDS_BEFORE),
+                                  end=rrb.TimeRangeBoundary.cursor_relative(seconds=SECONDS_AFTER))
+    axis = rrb.TimeAxis(view_range=rr.TimeRange(
+        start=rrb.TimeRangeBoundary.cursor_relative(seconds=-SECONDS_BEFORE),
+        end=rrb.TimeRangeBoundary.cursor_relative(seconds=SECONDS_AFTER)))
+
+    def plot(entity, name):
+        return rrb.TimeSeriesView(origin=f'/{entity}', name=name, time_ranges=[window], axis_x=axis,
+                                  plot_legend=rrb.PlotLegend(visible=False))
+
+    plots = [plot(entity, f'{name.removeprefix("arm_").removesuffix(".pos")} [{"%" if unit == "percent" else unit}]')
+             for entity, name, unit in zip(names.SERIES, NAMES, UNITS, strict=True)]
+    look = (0.25, 0.0, 0.08) if simulated else (0.12, 0.0, 0.12)
+    scene = rrb.Spatial3DView(
+        origin=f'/{names.WORLD}', name='Robot, plan (green to blue) and fingertip trail (orange)',
+        background=[24, 27, 31], eye_controls=rrb.EyeControls3D(
+            position=(0.62, -0.62, 0.5) if simulated else (0.7, -0.6, 0.55), look_target=look, eye_up=(0.0, 0.0, 1.0)))
+    pictures = [rrb.Spatial2DView(origin=f'/{names.CAMERA}/{camera}', name=f'Camera {camera}') for camera in cameras]
+    return rrb.Blueprint(
+        rrb.Horizontal(
+            rrb.Vertical(scene, *([rrb.Horizontal(*pictures)] if pictures else []),
+                         row_shares=[2.4, 1.0] if pictures else [1.0]),
+            rrb.Grid(*plots, plot(names.TIMING, 'plan left, latency [s]'), grid_columns=2),
+            rrb.Vertical(
+                rrb.TextDocumentView(origin=f'/{names.STATUS}', name='Executor'),
+                rrb.StateTimelineView(origin=f'/{names.STATE}', name='State'),
+                rrb.TextLogView(origin=f'/{names.EVENTS}', name='Events'),
+                row_shares=[2.2, 0.8, 1.6]),
+            column_shares=[1.5, 1.5, 0.9]),
+        rrb.TimePanel(state='collapsed', timeline=names.TIMELINE, play_state='following'),
+        rrb.BlueprintPanel(state='hidden'), rrb.SelectionPanel(state='hidden'), auto_views=False, auto_layout=False)

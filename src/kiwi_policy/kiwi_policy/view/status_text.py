@@ -1,0 +1,18 @@
+"""The status as a table that people read."""
+
+
+def status_markdown(state, reason, rows):
+    """Markdown of a state, why, and (name, text) rows."""
+    lines = [f'## {state}', '', reason or '-', '', '| | |', '|---|---:|']
+    lines += [f'| {name} | {text} |' for name, text in rows]
+    return '\n'.join(lines)
+
+
+def milliseconds(seconds):
+    """s as ms in words, '-' for none."""
+    return f'{1e3 * seconds:.0f} ms' if seconds > 0 else '-'
+
+
+def counts(reasons):
+    """reason -> count in words."""
+    return ', '.join(f'{count} {reason}' for reason, count in reasons.items()) or '0'

@@ -14,6 +14,6 @@ TABLE = (
       16, 65536),
     P('cameras', list(CAMERAS), 'Cameras that are shown. The simulation has overview as well.'),
     P('image_rate', 10.0, 'Pictures per second of each camera at most; 0 shows none.', 'Hz', 0.0, 60.0),
-    P('state_rate', 10.0, 'Rate at which the robot is drawn and values are sent, all ticks of them.', 'Hz', 1.0, 60.0),
+    P('state_rate', 10.0, 'Rate at which the robot is drawn; values are plotted of every tick.', 'Hz', 1.0, 60.0),
     P('nice', 10, 'Niceness of this process and its viewer: the higher, the more it gives way to others.', '', 0, 19),
 )

@@ -29,12 +29,12 @@ def layout(cameras, simulated=False):
 
     plots = [plot(entity, f'{name.removeprefix("arm_").removesuffix(".pos")} [{"%" if unit == "percent" else unit}]')
              for entity, name, unit in zip(names.SERIES, NAMES, UNITS, strict=True)]
-    look = (0.25, 0.0, 0.08) if simulated else (0.12, 0.0, 0.12)
+    eye, look = ((0.72, -0.55, 0.45), (0.2, 0.0, 0.06)) if simulated else ((0.6, -0.5, 0.45), (0.08, 0.0, 0.13))
     scene = rrb.Spatial3DView(
-        origin=f'/{names.WORLD}', name='Robot, plan (green to blue) and fingertip trail (orange)',
+        origin=f'/{names.WORLD}', name='Fingertip: planned green to blue, gone orange',
         background=[24, 27, 31], eye_controls=rrb.EyeControls3D(
-            position=(0.62, -0.62, 0.5) if simulated else (0.7, -0.6, 0.55), look_target=look, eye_up=(0.0, 0.0, 1.0)))
-    pictures = [rrb.Spatial2DView(origin=f'/{names.CAMERA}/{camera}', name=f'Camera {camera}') for camera in cameras]
+            position=eye, look_target=look, eye_up=(0.0, 0.0, 1.0)))
+    pictures = [rrb.Spatial2DView(origin=f'/{names.CAMERA}/{camera}', name=camera.capitalize()) for camera in cameras]
     return rrb.Blueprint(
         rrb.Horizontal(
             rrb.Vertical(scene, *([rrb.Horizontal(*pictures)] if pictures else []),
@@ -43,8 +43,9 @@ def layout(cameras, simulated=False):
             rrb.Vertical(
                 rrb.TextDocumentView(origin=f'/{names.STATUS}', name='Executor'),
                 rrb.StateTimelineView(origin=f'/{names.STATE}', name='State'),
-                rrb.TextLogView(origin=f'/{names.EVENTS}', name='Events'),
-                row_shares=[2.2, 0.8, 1.6]),
-            column_shares=[1.5, 1.5, 0.9]),
+                rrb.TextLogView(origin=f'/{names.EVENTS}', name='Events', columns=rrb.TextLogColumns(
+                    timeline_columns=[], text_log_columns=['LogLevel', 'Body'])),
+                row_shares=[2.6, 0.6, 1.6]),
+            column_shares=[1.45, 1.35, 1.05]),
         rrb.TimePanel(state='collapsed', timeline=names.TIMELINE, play_state='following'),
         rrb.BlueprintPanel(state='hidden'), rrb.SelectionPanel(state='hidden'), auto_views=False, auto_layout=False)

@@ -15,6 +15,7 @@ from kiwi_policy.view.series import PlanSeries, TickSeries
 from kiwi_policy.view.status_text import status_markdown
 
 _TRAIL_SECONDS = 4.0
+_BATCH_RATE = 5.0   # Hz at which values of all ticks are sent
 _CUBE_HALF, _TARGET_RADIUS = 0.015, 0.035   # m, as in the simulated task
 _PLAN_START, _PLAN_END = np.array([80, 230, 120]), np.array([60, 120, 255])
 
@@ -25,20 +26,20 @@ class LiveView:
     Args:
         stream: `rerun.RecordingStream`.
         tree: `arm_kinematics.KinematicTree` of the robot.
-        state_rate: Hz at which the robot is drawn and batches of values are sent.
+        state_rate: Hz at which the robot is drawn.
         image_rate: Hz of each camera's pictures.
     """
 
     def __init__(self, stream, tree, state_rate=10.0, image_rate=10.0):
         self._stream, self._tree = stream, tree
-        self._state_pace, self._image_rate, self._image_paces = Pace(state_rate), image_rate, {}
+        self._state_pace, self._batch_pace = Pace(state_rate), Pace(_BATCH_RATE)
+        self._image_rate, self._image_paces = image_rate, {}
         self.journal = Journal()
         self._robot = RobotDrawing(stream, tree)
         self._ticks, self._plans = TickSeries(stream), PlanSeries(stream)
         self._bases = deque(maxlen=50)      # (s, (3,)) ground truth, in simulation
         self._trail = deque()               # (s, (3,)) fingertip in the world
-        self._last_plan = None
-        self._state = None
+        self._last_plan = self._state = self._began = None
         stream.log(names.TIMING, rr.SeriesLines(names=['plan left', 'latency'], widths=[1.5, 1.5],
                                                 colors=[names.PLANNED, names.COMMANDED]), static=True)
         stream.log(names.STATE, rr.StateConfiguration(
@@ -49,10 +50,9 @@ class LiveView:
     def on_tick(self, time, measured, command):
         """A control tick: (9,) measured (NaN where the robot was silent) and commanded, LeRobot's units."""
         self._ticks.add(time, measured, command)
-        if not self._state_pace.allows(time):
-            return
-        self._ticks.send()
-        if not np.all(np.isfinite(measured)):
+        if self._batch_pace.allows(time):
+            self._ticks.send()
+        if not np.all(np.isfinite(measured)) or not self._state_pace.allows(time):
             return
         positions, _ = to_ros(measured)
         self._at(time)
@@ -117,10 +117,11 @@ class LiveView:
                                                       fill_mode='solid', colors=[(26, 77, 230)]))
 
     def tell(self, time, events):
-        """Log (level, text) events."""
+        """Log (level, text) events, each with the s since the first one."""
         for level, text in events:
+            self._began = time if self._began is None else self._began
             self._at(time)
-            self._stream.log(names.EVENTS, rr.TextLog(text, level=level))
+            self._stream.log(names.EVENTS, rr.TextLog(f'{time - self._began:.1f} s  {text}', level=level))
 
     def close(self):
         """Send what waits."""

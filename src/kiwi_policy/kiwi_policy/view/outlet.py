@@ -84,7 +84,8 @@ class Outlet:
                                      f'choose another, e.g. {free_port()}')
         hidden = free_port()
         self._viewer = ViewerProcess(
-            ['--serve-web', '--web-viewer-port', str(hidden), '--server-memory-limit', limit], options.port)
+            ['--serve-web', '--web-viewer-port', str(hidden), '--server-memory-limit', limit, '--newest-first'],
+            options.port)
         self._page = WebPage(options.web_port, hidden, self._viewer.url)
         self.places.append(f'open {self._page.url} in a browser')
         return self._viewer.url

@@ -4,6 +4,7 @@ Rerun's own server of the page stands behind it. The page as it comes loads font
 viewer send usage data from the browser; both are forbidden here by the page's content security policy.
 """
 
+import contextlib
 import http.client
 import re
 import threading
@@ -73,7 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header('Content-Security-Policy', POLICY)
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):      # the browser has left
+            self.wfile.write(body)
 
     def log_message(self, *_arguments):
         """Say nothing."""

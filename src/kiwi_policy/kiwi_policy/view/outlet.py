@@ -1,5 +1,6 @@
 """Where the recording goes: a web viewer or window on this machine, a viewer elsewhere, a file."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -59,7 +60,8 @@ class Outlet:
 
     def close(self):
         """Write what waits and end what was started."""
-        self.stream.flush(timeout_sec=5.0)
+        with contextlib.suppress(RuntimeError):     # a viewer that is gone takes nothing more
+            self.stream.flush(timeout_sec=5.0)
         self.stream.disconnect()
         if self._page is not None:
             self._page.close()
@@ -84,7 +86,7 @@ class Outlet:
                                      f'choose another, e.g. {free_port()}')
         hidden = free_port()
         self._viewer = ViewerProcess(
-            ['--serve-web', '--web-viewer-port', str(hidden), '--server-memory-limit', limit, '--newest-first'],
+            ['--serve-web', '--web-viewer-port', str(hidden), '--server-memory-limit', limit],
             options.port)
         self._page = WebPage(options.web_port, hidden, self._viewer.url)
         self.places.append(f'open {self._page.url} in a browser')

@@ -12,5 +12,6 @@ class Pace:
         """Whether it is time again at `now` s."""
         if now < self._due or self._interval == float('inf'):
             return False
-        self._due = max(self._due + self._interval, now)
+        late = now - self._due > self._interval
+        self._due = (now if late else self._due) + self._interval
         return True

@@ -3,19 +3,19 @@
 import http.server
 import importlib.util
 import os
+import re
 import socket
 import threading
 import urllib.error
 import urllib.request
 
 import pytest
-import rerun as rr
-from view_support import contents, options
+from view_support import contents, options, rr
 
 from kiwi_policy.core.parameters import ParameterError
 from kiwi_policy.view import outlet
 from kiwi_policy.view.outlet import Outlet, check, require_rerun
-from kiwi_policy.view.viewer_process import free_port
+from kiwi_policy.view.viewer_process import ViewerError, free_port
 from kiwi_policy.view.web_page import WebPage
 
 
@@ -57,6 +57,24 @@ def test_a_port_that_is_taken_is_refused_with_another_proposed():
         port = other.getsockname()[1]
         with pytest.raises(ParameterError, match=f'web_port is {port}, which another program listens on; choose another'):
             Outlet(options(port=free_port(), web_port=port))
+
+
+def test_a_rerun_elsewhere_that_does_not_answer_is_told_at_once():
+    url = f'rerun+http://127.0.0.1:{free_port()}/proxy'
+    with pytest.raises(ViewerError, match=f'no Rerun answers at {re.escape(url)} .*start one there'):
+        Outlet(options(connect=url))
+
+
+def test_two_views_can_share_a_rerun(tmp_path):
+    served = Outlet(options(port=free_port(), web_port=free_port()))
+    try:
+        other = Outlet(options(connect=served._viewer.url, save=str(tmp_path / 'other.rrd')))
+        other.stream.log('a', rr.TextLog('kept'))
+        other.close()
+        assert served.fault == ''
+    finally:
+        served.close()
+    assert contents(tmp_path / 'other.rrd')['a']['TextLog:text'][0][1] == ['kept']
 
 
 def test_a_served_view_is_on_this_machine_only_and_is_saved_as_well(tmp_path):

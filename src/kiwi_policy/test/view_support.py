@@ -3,10 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
-import rerun as rr
-from rerun.experimental import RrdReader
+import pytest
 
 from kiwi_policy.nodes.view_parameters import TABLE
+
+rr = pytest.importorskip('rerun', reason='rerun-sdk is not installed: make setup has it')
 
 
 def options(**changes):
@@ -26,6 +27,8 @@ def record(path, log):
 
 def contents(path):
     """Entity -> column -> list of (time in s or None where static, value), in time order."""
+    from rerun.experimental import RrdReader
+
     found = {}
     for chunk in RrdReader(path).stream():
         batch = chunk.to_record_batch()

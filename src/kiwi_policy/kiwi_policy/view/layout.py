@@ -29,7 +29,7 @@ def layout(cameras, simulated=False):
 
     plots = [plot(entity, f'{name.removeprefix("arm_").removesuffix(".pos")} [{"%" if unit == "percent" else unit}]')
              for entity, name, unit in zip(names.SERIES, NAMES, UNITS, strict=True)]
-    eye, look = ((0.72, -0.55, 0.45), (0.2, 0.0, 0.06)) if simulated else ((0.6, -0.5, 0.45), (0.08, 0.0, 0.13))
+    eye, look = ((0.62, -0.42, 0.36), (0.21, 0.0, 0.09)) if simulated else ((0.6, -0.5, 0.45), (0.08, 0.0, 0.13))
     scene = rrb.Spatial3DView(
         origin=f'/{names.WORLD}', name='Fingertip: planned green to blue, gone orange',
         background=[24, 27, 31], eye_controls=rrb.EyeControls3D(
@@ -42,10 +42,9 @@ def layout(cameras, simulated=False):
             rrb.Grid(*plots, plot(names.TIMING, 'plan left, latency [s]'), grid_columns=2),
             rrb.Vertical(
                 rrb.TextDocumentView(origin=f'/{names.STATUS}', name='Executor'),
-                rrb.StateTimelineView(origin=f'/{names.STATE}', name='State'),
                 rrb.TextLogView(origin=f'/{names.EVENTS}', name='Events', columns=rrb.TextLogColumns(
-                    timeline_columns=[], text_log_columns=['LogLevel', 'Body'])),
-                row_shares=[2.6, 0.6, 1.6]),
+                    timeline_columns=[rrb.datatypes.TimelineColumn(names.TIMELINE, visible=False)], text_log_columns=['LogLevel', 'Body'])),
+                row_shares=[1.15, 1.0]),
             column_shares=[1.45, 1.35, 1.05]),
         rrb.TimePanel(state='collapsed', timeline=names.TIMELINE, play_state='following'),
         rrb.BlueprintPanel(state='hidden'), rrb.SelectionPanel(state='hidden'), auto_views=False, auto_layout=False)

@@ -15,6 +15,7 @@ from kiwi_policy.view.series import PlanSeries, TickSeries
 from kiwi_policy.view.status_text import status_markdown
 
 _TRAIL_SECONDS = 4.0
+_TRAIL_JUMP = 0.1     # m between two drawings, beyond what the robot can do: the simulated world was reset
 _BATCH_RATE = 5.0   # Hz at which values of all ticks are sent
 _CUBE_HALF, _TARGET_RADIUS = 0.015, 0.035   # m, as in the simulated task
 _PLAN_START, _PLAN_END = np.array([80, 230, 120]), np.array([60, 120, 255])
@@ -57,6 +58,8 @@ class LiveView:
         positions, _ = to_ros(measured)
         self._at(time)
         tip = place(self._robot.draw(positions), self._base(time))
+        if self._trail and np.linalg.norm(tip - self._trail[-1][1]) > _TRAIL_JUMP:
+            self._trail.clear()
         self._trail.append((time, tip))
         while self._trail[0][0] < time - _TRAIL_SECONDS or self._trail[0][0] > time:
             self._trail.popleft()
@@ -78,8 +81,8 @@ class LiveView:
         share = np.linspace(0.0, 1.0, len(path))[:, None]
         colours = np.round((1.0 - share) * _PLAN_START + share * _PLAN_END).astype(np.uint8)
         self._stream.log(f'{names.PLAN}/newest', rr.LineStrips3D(
-            np.stack([path[:-1], path[1:]], axis=1), radii=0.002, colors=colours[:-1]))
-        self._stream.log(f'{names.PLAN}/rows', rr.Points3D(path, radii=0.0035, colors=colours))
+            np.stack([path[:-1], path[1:]], axis=1), radii=0.0025, colors=colours[:-1]))
+        self._stream.log(f'{names.PLAN}/rows', rr.Points3D(path, radii=0.0045, colors=colours))
         self._last_plan = path
 
     def on_image(self, time, camera, jpeg):
@@ -105,10 +108,7 @@ class LiveView:
         """Ground truth of a simulation: base (3,) in m, m, rad; cube and target (3,) in m."""
         if self._bases and time < self._bases[-1][0]:
             self._bases.clear()
-        jumped = self._bases and np.linalg.norm(np.subtract(base, self._bases[-1][1])[:2]) > 0.15
         self._bases.append((time, np.array(base)))
-        if jumped:
-            self._trail.clear()
         self._at(time)
         self._robot.place(base)
         self._stream.log(names.CUBE, rr.Boxes3D(half_sizes=[[_CUBE_HALF] * 3], centers=[cube], fill_mode='solid',

@@ -4,11 +4,14 @@ import contextlib
 import importlib.util
 import os
 import re
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kiwi_policy.core.parameters import ParameterError
 
 PACKAGE = 'rerun-sdk==0.33.1'
+_REACH_SECONDS = 5.0
 
 
 def require_rerun():
@@ -44,6 +47,7 @@ class Outlet:
         self.places, sinks = [], []
         self.stream = rr.RecordingStream('kiwi', recording_id=recording_id)
         if options.connect:
+            _check_reachable(options.connect)
             sinks.append(rr.GrpcSink(options.connect))
             self.places.append(f'sending to {options.connect}')
         elif options.viewer != 'none':
@@ -91,6 +95,16 @@ class Outlet:
         self._page = WebPage(options.web_port, hidden, self._viewer.url)
         self.places.append(f'open {self._page.url} in a browser')
         return self._viewer.url
+
+
+def _check_reachable(url):
+    from kiwi_policy.view.viewer_process import ViewerError
+
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), _REACH_SECONDS).close()
+    except OSError as error:
+        raise ViewerError(f'no Rerun answers at {url} ({error}): start one there with rerun --bind 0.0.0.0') from error
 
 
 def check(options):

@@ -10,7 +10,9 @@ def status_markdown(state, reason, rows):
 
 def milliseconds(seconds):
     """s as ms in words, '-' for none."""
-    return f'{1e3 * seconds:.0f} ms' if seconds > 0 else '-'
+    if seconds <= 0:
+        return '-'
+    return f'{1e3 * seconds:.0f} ms' if seconds >= 0.01 else f'{1e3 * seconds:.1f} ms'
 
 
 def counts(reasons):

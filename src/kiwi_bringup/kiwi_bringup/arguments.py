@@ -53,8 +53,10 @@ ARGUMENTS = (
     Argument('front_camera', '', 'Device of the front camera, by path or number; empty where something else '
                                  'publishes it. Only with sim:=false.'),
     Argument('wrist_camera', '', 'The same of the wrist camera.'),
+    Argument('view', 'false', 'Show cameras, arm, plan and events in Rerun: a page at http://127.0.0.1:9090, see view.yaml.',
+             ('true', 'false')),
     Argument('namespace', '', 'ROS namespace of all nodes.'),
-    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, sim.yaml, bridge.yaml or camera.yaml '
+    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, sim.yaml, bridge.yaml, view.yaml or camera.yaml '
                            '(camera_front.yaml, camera_wrist.yaml for one camera), in place of those that ship; the '
                            'arguments above win over them.'),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kiwi_bringup import client
+from kiwi_bringup import client, viewing
 from kiwi_bringup.arguments import ArgumentError
 from kiwi_bringup.process import OnExit, Process, Value, node_command
 
@@ -59,6 +59,7 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         **robot(arguments, locate, bus_link),
         'mode': arguments['mode'],
         'connect_timeout': READY_TIMEOUT,
+        **viewing.description_parameters(locate),
     }, on_exit=OnExit.FAILS)
     rollout = node('kiwi_policy', 'rollout_node', 'rollout.yaml', {
         'sim': simulated,
@@ -71,16 +72,20 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     }, on_exit=OnExit.ENDS, prefixed=False)
     bridge = [node('kiwi_policy', 'lekiwi_bridge_node', 'bridge.yaml', client.bridge_parameters(arguments, bus_link),
                    on_exit=OnExit.RESPAWN, stop_stage=1)] if remote else []
+    viewers = viewing.state_publisher(arguments, locate)
+    if arguments['view'] == 'true':
+        viewers.append(node('kiwi_policy', 'view_node', 'view.yaml', viewing.view_parameters(simulated),
+                            on_exit=OnExit.LEFT, stop_stage=1))
     if not simulated:
-        return *cameras, *bridge, policy, executor, rollout
+        return *cameras, *bridge, policy, executor, rollout, *viewers
     world = node('kiwi_sim', 'sim_node', 'sim.yaml', {
         'port_link': str(bus_link), 'operator': arguments['operator'], 'start_spread': number('spread', arguments, float),
     }, remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
     if not remote:
-        return world, policy, executor, rollout
+        return world, policy, executor, rollout, *viewers
     host = Process('sim_host', client.host_command(locate('kiwi_sim') / 'lib' / 'kiwi_sim' / 'sim_host',
                                                    arguments['namespace'], bus_link), OnExit.RESPAWN, stop_stage=2)
-    return world, host, *bridge, policy, executor, rollout
+    return world, host, *bridge, policy, executor, rollout, *viewers
 
 
 def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:

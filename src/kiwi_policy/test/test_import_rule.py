@@ -54,8 +54,8 @@ def test_the_core_imports_numpy_and_the_standard_library_only():
                      and room(name) != 'kiwi_policy.core') == []
 
 
-@pytest.mark.parametrize('folder', ['heads', 'hardware'])
-def test_heads_and_hardware_know_the_core_but_neither_ros_nor_each_other(folder):
+@pytest.mark.parametrize('folder', ['heads', 'hardware', 'view'])
+def test_heads_hardware_and_view_know_the_core_but_neither_ros_nor_each_other(folder):
     mine = {'kiwi_policy.core', f'kiwi_policy.{folder}'}
     assert offenders(POLICY / folder, lambda name: top(name) in ROS | {'cv_bridge'}
                      or (top(name) in OURS and room(name) not in mine)) == []

@@ -17,6 +17,7 @@ from sensor_msgs.msg import JointState
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions, process, qos, realtime
+from kiwi_policy.nodes.description import publish_description
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, derating_limits, executor_config, poses
 from kiwi_policy.nodes.executor_session import ExecutorSession
@@ -62,6 +63,8 @@ class ChunkExecutorNode(LifecycleNode):
         self._statuses = self.create_publisher(ExecutorStatus, 'executor/status', qos.STATUS)
         self._requests = self.create_publisher(ChunkRequest, 'chunk_request', qos.REQUEST)
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', qos.STATUS)
+        if self.parameters.publish_description:
+            publish_description(self)
         self.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
         self.create_subscription(PolicyInfo, 'policy_info', self._on_policy, qos.LATCHED)
         OperatorPorts(self, lambda: self._session, TABLE, INACTIVE)

@@ -88,6 +88,8 @@ TABLE = (
       'from being swapped; without the privilege (root, or rtprio and memlock in /etc/security/limits.conf) it runs as '
       'an ordinary process, as with 0.', low=0, high=98),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
+    P('publish_description', True, 'Publish the robot\'s URDF on robot_description, latched; false where '
+      'robot_state_publisher does.'),
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout,bridge,camera,takeover}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,bridge,camera,takeover,view}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -14,6 +14,7 @@ from kiwi_policy.nodes import (
     policy_parameters,
     rollout_parameters,
     takeover_parameters,
+    view_parameters,
 )
 
 FILES = {
@@ -23,6 +24,7 @@ FILES = {
     'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
     'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
     'takeover.yaml': ('Parameters of takeover_node', takeover_parameters.TABLE),
+    'view.yaml': ('Parameters of view_node', view_parameters.TABLE),
 }
 
 

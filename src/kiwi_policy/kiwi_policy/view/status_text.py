@@ -1,0 +1,20 @@
+"""The status as a table that people read."""
+
+
+def status_markdown(state, reason, rows):
+    """Markdown of a state, why, and (name, text) rows."""
+    lines = [f'### {state}: {reason}' if reason else f'### {state}', '', f'| {rows[0][0]} | {rows[0][1]} |', '|---|---|']
+    lines += [f'| {name} | {text} |' for name, text in rows[1:]]
+    return '\n'.join([*lines, '', 'Plots: measured blue, commanded orange, planned ahead green.'])
+
+
+def milliseconds(seconds):
+    """s as ms in words, '-' for none."""
+    if seconds <= 0:
+        return '-'
+    return f'{1e3 * seconds:.0f} ms' if seconds >= 0.01 else f'{1e3 * seconds:.1f} ms'
+
+
+def counts(reasons):
+    """reason -> count in words."""
+    return ', '.join(f'{count} {reason}' for reason, count in reasons.items()) or '0'

@@ -19,6 +19,7 @@ def _control(status, loop):
     state = status.state if status else State.IDLE
     figures = {
         'bus errors': loop.bus_errors, 'last bus error': loop.last_error, 'missed ticks': loop.missed_ticks,
+        'base stops in silence': loop.blind_stops,
         'jitter p99 (ms)': round(1e3 * loop.jitter.percentile(99), 2),
         'jitter max (ms)': round(1e3 * loop.jitter.largest, 2),
         'cycle p95 (ms)': round(1e3 * loop.cycle.percentile(95), 2),

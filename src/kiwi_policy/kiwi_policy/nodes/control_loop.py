@@ -33,6 +33,7 @@ class Tick:
         command: what was sent.
         request: to be sent to the policy, or None.
         state: the executor's state.
+        missed: ticks that the loop was too late for, just before this one.
     """
 
     stamp: int
@@ -41,6 +42,7 @@ class Tick:
     command: Command
     request: Request | None
     state: State
+    missed: int = 0
 
 
 class ControlLoop:
@@ -109,7 +111,7 @@ class ControlLoop:
         return future
 
     def _run(self):
-        index, woken = 0, None
+        index, woken, missed = 0, None, 0
         try:
             while not self._stopping.is_set():
                 deadline = self._clock.time(index)
@@ -118,11 +120,12 @@ class ControlLoop:
                 if woken is not None:
                     self.jitter.add(started - woken - self._clock.period)
                 woken = started
-                self._tick(index)
+                self._tick(index, missed)
                 self.cycle.add(time.monotonic() - started)
                 following = max(self._clock.index_at(time.monotonic()), index + 1)
-                if following > index + 1:
-                    self.missed_ticks += following - index - 1
+                missed = following - index - 1
+                if missed:
+                    self.missed_ticks += missed
                     woken = None
                 index = following
         except Exception as error:
@@ -131,7 +134,7 @@ class ControlLoop:
         finally:
             self._come_to_rest()
 
-    def _tick(self, index):
+    def _tick(self, index, missed):
         now, stamp = self._clock.time(index), self._clock.stamp(index)
         self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
@@ -141,7 +144,7 @@ class ControlLoop:
         request = self._core.request(now)
         self._write(command)
         self._watch_bus(started)
-        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
+        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state, missed))
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
             self._aside(index, now)
 
@@ -149,7 +152,7 @@ class ControlLoop:
         if self._reconnector.busy:
             return None
         try:
-            self._measured = self._hardware.read()
+            self._measured = np.asarray(self._hardware.read(), np.float32).astype(float)   # as it is recorded
         except HardwareError as error:
             self._note(error)
             return None

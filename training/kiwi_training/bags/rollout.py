@@ -195,7 +195,14 @@ def _ticks(bag, actions):
                        for message in messages),
         episode_ids=tuple(message.episode_id for message in messages),
         monotonic=column('monotonic', float), missed=column('missed', np.int64),
-        events=tuple(events_of(message) for message in messages))
+        events=tuple(_events(bag, message) for message in messages))
+
+
+def _events(bag, message):
+    try:
+        return events_of(message)
+    except ValueError as error:
+        raise BagError(f'{bag.folder}: executor/action: {error}') from None
 
 
 def _chunk(record, origin):

@@ -50,7 +50,7 @@ def table(rows):
     lines = [HEADINGS]
     for row in rows:
         greatest = np.array(list(row['max_difference'].values()))
-        widest = (greatest[ARM].max(), greatest[GRIPPER], greatest[BASE][:2].max(), greatest[BASE][2])
+        widest = (greatest[ARM].max(), greatest[GRIPPER].max(), greatest[BASE][:2].max(), greatest[BASE][2])
         lines.append((row['executor'], _number(row['smoothness'], '.3f', ' deg'), _number(row['seam_ratio'], '.2f'),
                       *(_number(row[name], 'd') for name in ('takeovers', *COUNTERS, 'clamped')),
                       *(('',) * 4 if row['executor'] == ROBOT else (f'{value:.3g}' for value in widest))))

@@ -149,7 +149,7 @@ class ChunkExecutorNode(LifecycleNode):
         if tick.request is not None:
             self._requests.publish(
                 conversions.request_message(tick.request, tick.stamp, session.task, self.config.names))
-        self._actions.publish(conversions.action_message(tick, session.board.episode_id, self.config.names))
+        self._actions.publish(session.action_message(tick))
         if status is not None:
             self._statuses.publish(status)
 

@@ -35,6 +35,7 @@ class Tick:
         command: what was sent.
         request: to be sent to the policy, or None.
         state: the executor's state.
+        missed: ticks that the loop was too late for, just before this one.
     """
 
     stamp: int
@@ -43,6 +44,7 @@ class Tick:
     command: Command
     request: Request | None
     state: State
+    missed: int = 0
 
 
 class ControlLoop:
@@ -133,17 +135,18 @@ class ControlLoop:
     def _run(self):
         self.scheduling = realtime.prefer_thread_to_others()
         realtime.fine_timers()
-        index = 0
+        index = missed = 0
         try:
             while not self._stopping.is_set():
                 deadline = self._clock.time(index)
                 time.sleep(max(deadline - time.monotonic(), 0.0))
                 started = time.monotonic()
                 self.jitter.add(started - deadline)
-                self._tick(index)
+                self._tick(index, missed)
                 self.cycle.add(time.monotonic() - started)
                 following = max(self._clock.index_at(time.monotonic()), index + 1)
-                self.missed_ticks += following - index - 1
+                missed = following - index - 1
+                self.missed_ticks += missed
                 index = following
         except Exception as error:
             self.crash = f'{type(error).__name__}: {error}'
@@ -151,7 +154,7 @@ class ControlLoop:
         finally:
             self._come_to_rest()
 
-    def _tick(self, index):
+    def _tick(self, index, missed):
         now, stamp = self._clock.time(index), self._clock.stamp(index)
         self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
@@ -164,7 +167,7 @@ class ControlLoop:
         self._write(command)
         self.bus.add(reading + time.monotonic() - commanded)
         self._watch_bus(started)
-        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
+        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state, missed))
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
             self._aside(index, now)
 
@@ -181,7 +184,7 @@ class ControlLoop:
         if self._reconnector.busy:
             return None
         try:
-            self._measured = self._hardware.read()
+            self._measured = np.asarray(self._hardware.read(), np.float32).astype(float)   # as it is recorded
         except HardwareError as error:
             self._note(error)
             return None

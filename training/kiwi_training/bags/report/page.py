@@ -1,0 +1,146 @@
+"""The page of one rollout."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiwi_training.bags.report.charts import histograms
+from kiwi_training.bags.report.contents import contents
+from kiwi_training.bags.report.events import events as events_of
+from kiwi_training.bags.report.figures import figures as figures_of
+from kiwi_training.bags.report.film import make_film
+from kiwi_training.bags.report.material import Material
+from kiwi_training.bags.report.scene import scene as scene_of
+from kiwi_training.bags.report.story import headline, recording, story
+from kiwi_training.report.html import page_templates
+from kiwi_training.report.text import NONE, count, degrees, milliseconds, number
+
+TEMPLATES = Path(__file__).parent / 'templates'
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A rollout whose page is made; what the index page says of it.
+
+    Attributes:
+        title, outcome, level: in words; level is good, note, warn or bad.
+        success: bool or None.
+        details: as recorded.
+        figures: `Figures`.
+        head, digest, mode: of the policy and the executor.
+        complete: 'true' or why not.
+        still: JPEG, b'' where no camera is on record.
+        page: HTML text.
+    """
+
+    title: str
+    outcome: str
+    level: str
+    success: bool | None
+    details: dict
+    figures: object
+    head: str
+    digest: str
+    mode: str
+    complete: str
+    still: bytes
+    page: str
+
+
+def report_rollout(rollout, title=None, index='', before='', after=''):
+    """`Reported` of a `RecordedRollout`.
+
+    Args:
+        rollout: as `RecordedRollout.load` returns it.
+        title: default: the bag's name.
+        index, before, after: links to other pages, '' for none.
+    """
+    material = Material(rollout)
+    figures, events = figures_of(material), events_of(material)
+    film = make_film(material.cameras, material.images, material.seconds)
+    scene, scene_note = scene_of(material)
+    title = title or material.name
+    outcome = outcome_text(material.bag)
+    first = headline(material)
+    head, digest, checkpoint = policy_of(material)
+    mode = next((status.mode for status in reversed(material.statuses) if status.mode), '')
+    page = page_templates(TEMPLATES).get_template('rollout.html.j2').render(
+        title=title, outcome=outcome, headline=first, story=story(material, figures, events),
+        remarks=recording(material, film), index=index, before=before, after=after,
+        facts=facts(material, figures, head, digest, checkpoint, mode), film=film, has_scene=scene is not None,
+        scene_note=scene_note, histograms=histograms(material, figures), jitter=jitter(material), events=events,
+        topics=sorted(material.bag.topics.items()), parameters=parameters(rollout.parameters),
+        changes=[(material.logged(at), node, name, shown(value)) for at, node, name, value in rollout.parameter_changes],
+        data=contents(material, events, film, scene))
+    return Reported(title, outcome, first.level, material.bag.success, material.bag.details, figures, head, digest, mode,
+                    material.bag.complete, film.still if film else b'', page)
+
+
+def outcome_text(bag):
+    """The outcome as a word or two; 'not judged' where there is none."""
+    return bag.outcome or {True: 'success', False: 'failure', None: 'not judged'}[bag.success]
+
+
+def policy_of(material):
+    """(head, digest, checkpoint) from what is on record, '' where it is not."""
+    rollout = material.rollout
+    info = rollout.infos[-1].message if rollout.infos else None
+    chunk = rollout.chunks[-1] if rollout.chunks else None
+    head = info.head if info else chunk.head if chunk else ''
+    digest = info.checkpoint_digest if info else chunk.digest if chunk else ''
+    return head, digest or material.bag.custom.get('checkpoint_digest', ''), info.checkpoint if info else ''
+
+
+def facts(material, figures, head, digest, checkpoint, mode):
+    """List of (name, value) for the head of the page."""
+    details, final = material.bag.details, material.final()
+    counters = final.counters if final else {}
+    median, high = figures.latency
+    response = figures.response
+    return [
+        ('Seed', shown(details.get('seed', NONE))), ('Task', shown(details.get('task') or material.rollout.task or NONE)),
+        ('Head', head or NONE), ('Checkpoint digest', digest or NONE),
+        ('Checkpoint', Path(checkpoint).name or checkpoint or NONE), ('Mode', mode or NONE),
+        ('Duration', number(figures.seconds, '.1f', 's')), ('Side', figures.side or NONE),
+        ('Smoothness', degrees(figures.smoothness)), ('Seam ratio', number(figures.seam_ratio)),
+        ('Inference p50 / p95', f'{milliseconds(1e3 * median)} / {milliseconds(1e3 * high)}'),
+        ('Request to chunk', f'{milliseconds(1e3 * response[0])} / {milliseconds(1e3 * response[1])}'),
+        ('Chunks', count(figures.chunks)), ('Accepted', count(counters.get('accepted'))),
+        ('Rejected', count(figures.rejected)), ('Takeovers', count(figures.takeovers)),
+        ('Evaluations per chunk', number(figures.evaluations, '.1f')), ('Blended per tick', number(counters.get('overlap'))),
+        ('Underruns', count(figures.underruns)), ('Starved', number(figures.starved, '.2f', 's')),
+        ('Rows skipped', count(figures.skipped)), ('Ticks clamped', count(figures.clamped)),
+        ('Ticks', count(figures.ticks)), ('Ticks missed', count(figures.missed)),
+        ('Recording', 'complete' if material.bag.complete == 'true' else material.bag.complete),
+    ]
+
+
+def jitter(material):
+    """A sentence on the control clock, as the executor itself measured it."""
+    found = [diagnosis.values for diagnosis in material.diagnoses if diagnosis.name.endswith(': control')]
+    final = material.final()
+    parts = []
+    if final:
+        parts.append(f'the tick was off its period by {1e3 * final.counters["jitter_p99"]:.1f} ms (p99), a cycle of read, '
+                     f'step and write took {1e3 * final.counters["cycle_p95"]:.1f} ms (p95)')
+    if found:
+        last = found[-1]
+        parts.append(f'at most {last.get("jitter max (ms)", NONE)} and {last.get("cycle max (ms)", NONE)} ms, '
+                     f'{last.get("missed ticks", NONE)} ticks missed and {last.get("bus errors", NONE)} bus errors since '
+                     'the executor started')
+    about = ('The solid line is the median, the dashed one the 95th percentile. Time between ticks is as the recorder '
+             'received them, transport included.')
+    return f'{about} As the executor measured it, {"; ".join(parts)}.' if parts else about
+
+
+def parameters(nodes):
+    """List of (node, list of (name, value as text)), sorted."""
+    return [(node, sorted((name, shown(value)) for name, value in values.items())) for node, values in sorted(nodes.items())]
+
+
+def shown(value):
+    """A parameter's value as text."""
+    if isinstance(value, float):
+        return f'{value:g}'
+    if isinstance(value, (list, tuple)):
+        return ', '.join(map(shown, value))
+    return str(value)

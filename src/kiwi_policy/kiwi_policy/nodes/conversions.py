@@ -1,6 +1,4 @@
-"""ROS messages to and from the records of the core. No other file builds or reads these messages."""
-
-import math
+"""ROS messages from the records of the core, and back (`core.messages`). No other file builds these messages."""
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -9,21 +7,25 @@ from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorSta
 from sensor_msgs.msg import JointState
 
 from kiwi_policy.core import features
-from kiwi_policy.core.chunk import Chunk
-from kiwi_policy.core.executor import PolicyTraits
-from kiwi_policy.core.prefix import Prefix
+from kiwi_policy.core.messages import (
+    NANO,
+    chunk_of,
+    positions_of,
+    prefix_of,
+    to_nanoseconds,
+    traits_of,
+    velocity_of,
+)
 
-NANO = 1_000_000_000
+__all__ = [
+    'action_message', 'chunk_message', 'chunk_of', 'info_message', 'positions_of', 'prefix_of', 'request_message',
+    'state_messages', 'status_message', 'to_nanoseconds', 'to_stamp', 'traits_of', 'velocity_of',
+]
 
 
 def to_stamp(nanoseconds):
     """ROS stamp of ns since the epoch."""
     return Time(sec=int(nanoseconds // NANO), nanosec=int(nanoseconds % NANO))
-
-
-def to_nanoseconds(stamp):
-    """ns since the epoch of a ROS stamp."""
-    return stamp.sec * NANO + stamp.nanosec
 
 
 def state_messages(stamp, values):
@@ -37,32 +39,6 @@ def state_messages(stamp, values):
     return joints, base
 
 
-def positions_of(joints):
-    """Joint positions (6,) in rad, in our order, of a JointState in any order.
-
-    Raises:
-        ValueError: a joint is missing, or a position is not finite.
-    """
-    by_name = dict(zip(joints.name, joints.position))
-    missing = [name for name in features.JOINTS if name not in by_name]
-    if missing:
-        raise ValueError(f'joint_states lacks {", ".join(missing)}; it has {", ".join(joints.name) or "no names"}')
-    return _finite('joint_states', features.JOINTS, [by_name[name] for name in features.JOINTS])
-
-
-def velocity_of(base):
-    """Base velocity (3,) in m/s, m/s, rad/s of a TwistStamped; ValueError where it is not finite."""
-    twist = base.twist
-    return _finite('base_velocity', ('x', 'y', 'theta'), [twist.linear.x, twist.linear.y, twist.angular.z])
-
-
-def _finite(topic, names, values):
-    bad = [f'{name} {value}' for name, value in zip(names, values) if not math.isfinite(value)]
-    if bad:
-        raise ValueError(f'{topic} holds values that are not finite: {", ".join(bad)}')
-    return np.array(values)
-
-
 def request_message(request, stamp, task, names):
     """ChunkRequest of a core `Request` made at the tick with `stamp` ns."""
     rows = np.asarray(request.prefix.rows, dtype=np.float32)
@@ -72,36 +48,6 @@ def request_message(request, stamp, task, names):
         planned=rows.ravel().tolist(), expected_delay=float(request.expected_delay))
     message.header.stamp = to_stamp(stamp)
     return message
-
-
-def prefix_of(message, stamp, period):
-    """Core `Prefix` of a ChunkRequest, for a chunk with stamp `stamp` ns and `period` s between rows.
-
-    The chunk may be made from a later state than the request's; the rows due before it are left out. None
-    where no row is left, or where the rows do not fit: of other names, another period or shape, not finite.
-    """
-    rows = np.asarray(message.planned, dtype=np.float32)
-    shape = (message.planned_rows, features.DIM)
-    fits = (tuple(message.names) == features.NAMES and rows.size == math.prod(shape) and np.all(np.isfinite(rows))
-            and message.committed_rows <= message.planned_rows and abs(message.period - period) < 1e-3 * period)
-    if not fits:
-        return None
-    late = round((stamp - to_nanoseconds(message.header.stamp)) / (period * NANO))
-    prefix = Prefix(rows.reshape(shape), message.committed_rows).after(max(late, 0))
-    return prefix if len(prefix.rows) else None
-
-
-def chunk_of(message, stamp):
-    """Core `Chunk` of an ActionChunk whose stamp is `stamp` s on the executor's monotonic clock.
-
-    A row count that does not fit gives actions of the wrong shape, which the executor refuses.
-    """
-    actions = np.asarray(message.actions, dtype=np.float64)
-    rows, dim = message.horizon, len(message.names)
-    if rows and dim and rows * dim == len(actions):
-        actions = actions.reshape(rows, dim)
-    return Chunk(stamp=stamp, period=message.period, actions=actions, names=tuple(message.names),
-                 run_id=message.run_id, chunk_id=message.chunk_id, episode_id=message.episode_id)
 
 
 def chunk_message(request, observation, actions, info, run_id, chunk_id, period, evaluations, seconds):
@@ -140,15 +86,6 @@ def info_message(info, checkpoint, run_id, period, latency, evaluations, stamp):
         latency_p95=float(latency[1]), evaluations=int(evaluations))
     message.header.stamp = stamp
     return message
-
-
-def traits_of(message):
-    """Core `PolicyTraits` of a PolicyInfo; a latency that cannot be counts as unknown."""
-    latency = message.latency_p95 if 0.0 <= message.latency_p95 < math.inf else 0.0
-    spread = np.asarray(message.action_spread, dtype=float)
-    known = spread.shape == (features.DIM,) and np.all(np.isfinite(spread)) and np.all(spread >= 0)
-    return PolicyTraits(horizon=message.horizon, n_action_steps=message.n_action_steps or None,
-                        action_spread=spread if known else None, latency_p95=float(latency))
 
 
 def action_message(tick, episode_id, names):

@@ -61,6 +61,11 @@ def test_heads_and_hardware_know_the_core_but_neither_ros_nor_each_other(folder)
                      or (top(name) in OURS and room(name) not in mine)) == []
 
 
+def test_bags_know_the_core_but_neither_rclpy_nor_messages_nor_torch():
+    assert offenders(POLICY / 'bags', lambda name: top(name) in ROS | {'cv_bridge', 'torch', 'lerobot'}
+                     or (top(name) in OURS and room(name) not in {'kiwi_policy.core', 'kiwi_policy.bags'})) == []
+
+
 def test_rclpy_appears_in_nodes_only():
     wrong = [path for path in files(SOURCE) if any(top(name) == 'rclpy' for name in imports(path))
              and path.parent != POLICY / 'nodes' and path.parent.name != 'nodes'

@@ -7,6 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     'info': ('kiwi_training.bags.info', 'show what is on record in bags'),
+    'report': ('kiwi_training.bags.report.command', 'HTML pages that show why a rollout ended as it did'),
 }
 """Subcommand -> (module with add_parser and run, what it is for)."""
 
@@ -18,6 +19,7 @@ EPILOG = """\
 examples:
   kiwi-bags info rollouts/run1                          every bag of a run, a line each
   kiwi-bags info rollouts/run1/bags/rollout_001         one bag, topic by topic
+  kiwi-bags report rollouts/run1 --output report        pages that show why a rollout ended as it did
   kiwi-bags COMMAND --help                              what a command does, with examples
 
 exit status: 0 done, 1 a bag is unreadable or something failed, 2 wrong usage, 130 interrupted"""

@@ -54,11 +54,12 @@ def run(arguments):
             bar.set_postfix_str(folder.name, refresh=False)
             try:
                 one = _report(folder, pages, at)
-                write_page(arguments.output / pages[at], one.page)
-                reported.append((without_page(one), pages[at]))
             except BagError as error:
                 failed.append(str(error))
                 bar.write(f'kiwi-bags report: {error}', file=sys.stderr)
+                continue
+            write_page(arguments.output / pages[at], one.page)
+            reported.append((without_page(one), pages[at]))
         write_page(arguments.output / INDEX, _index(reported, failed, arguments.title))
     except OSError as error:
         bar.close()

@@ -12,19 +12,19 @@ DIGITS = {'deg': 2, 'percent': 1, 'm/s': 4, 'deg/s': 2}
 LABELS = {'x.vel': 'base forward', 'y.vel': 'base left', 'theta.vel': 'base turn'}
 
 
-def contents(material, events, film, scene):
+def contents(material, events, film, scene, first):
     """The dict that the page's script reads; unknown values are None, times in s.
 
     Args:
         material, events, film, scene: of the rollout; film and scene may be None.
+        first: s of the moment that the page opens at.
     """
     ticks, seconds, period = material.ticks, material.seconds, material.period
     digits = [DIGITS[unit] for unit in UNITS]
     plans, chunk_of_tick = _plans(material, digits)
-    planned = material.planned_from()
     return {
         'name': material.name, 't': _numbers(seconds, 4), 'end': round(material.end, 4), 'period': period,
-        'first': round(planned if planned is not None else material.seconds[0], 4),
+        'first': round(first, 4),
         'names': list(NAMES), 'labels': [label(name) for name in NAMES], 'units': list(UNITS),
         'command': [_numbers(column, places) for column, places in zip(np.asarray(ticks.commands).T, digits, strict=True)],
         'measured': [_numbers(column, places) for column, places in zip(np.asarray(ticks.measured).T, digits, strict=True)],

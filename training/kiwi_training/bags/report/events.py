@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kiwi_policy.core.states import Source
+from kiwi_training.report.text import plural
 
 GOOD, NOTE, WARN, BAD = 'good', 'note', 'warn', 'bad'
 MISSED = 1.5
@@ -83,8 +84,7 @@ def rejection_events(statuses):
         for reason, count in status.rejections.items():
             more = count - known.get(reason, 0)
             if more > 0:
-                found.append(Event(status.seconds, 'chunks', WARN,
-                                   f'{more} chunk{"s" if more > 1 else ""} rejected: {reason}'))
+                found.append(Event(status.seconds, 'chunks', WARN, f'{plural(more, "chunk")} rejected: {reason}'))
         known = dict(status.rejections)
     return found
 
@@ -103,8 +103,7 @@ def missed_events(seconds, period):
     """Control ticks that did not happen."""
     gaps = np.diff(seconds)
     return [Event(float(seconds[index]), 'timing', WARN,
-                  f'{round(gaps[index] / period) - 1} control ticks missed ({1e3 * gaps[index]:.0f} ms without one)'
-                  if gaps[index] > 2.5 * period else f'1 control tick missed ({1e3 * gaps[index]:.0f} ms without one)',
+                  f'{plural(round(gaps[index] / period) - 1, "control tick")} missed ({1e3 * gaps[index]:.0f} ms without one)',
                   float(seconds[index + 1])) for index in np.flatnonzero(gaps > MISSED * period)]
 
 
@@ -121,9 +120,9 @@ def health_events(diagnoses):
     for diagnosis in diagnoses:
         if diagnosis.name.endswith(': control'):
             count = _whole(diagnosis.values.get('bus errors'))
-            if count > errors and errors is not None:
+            if count > errors:
                 last = diagnosis.values.get('last bus error', '')
-                found.append(Event(diagnosis.seconds, 'health', WARN, f'{count - errors} bus errors, the last: {last}'))
+                found.append(Event(diagnosis.seconds, 'health', WARN, f'{plural(count - errors, "bus error")}, the last: {last}'))
             errors = max(count, errors)
             continue
         level = {1: WARN, 2: BAD}.get(diagnosis.level)

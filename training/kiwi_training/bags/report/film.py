@@ -20,6 +20,10 @@ BIT_RATE = 600_000
 STILL_QUALITY = 70
 
 
+class FilmError(Exception):
+    """The film of a rollout cannot be made."""
+
+
 @dataclass(frozen=True)
 class View:
     """Where one camera stands in the film, pixels; `width` and `height` are even."""
@@ -60,7 +64,17 @@ def make_film(cameras, images, times):
         cameras: names, the most telling first.
         images: callable, camera -> iterable of (s, JPEG bytes) in the order of time.
         times: (T,) s, increasing.
+
+    Raises:
+        FilmError: the film cannot be made; the text says why.
     """
+    try:
+        return _make_film(cameras, images, times)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise FilmError(f'{type(error).__name__}: {error}') from error
+
+
+def _make_film(cameras, images, times):
     import av
 
     if not len(times):
@@ -79,7 +93,7 @@ def make_film(cameras, images, times):
     buffer, ages = io.BytesIO(), {reel.camera: np.full(len(chosen), np.nan) for reel in reels}
     encoder = find_encoder(av.codecs_available)
     canvas = np.zeros((height, x, 3), np.uint8)
-    with av.open(buffer, 'w', format='mp4', options={'movflags': '+faststart'}) as container:
+    with av.open(buffer, 'w', format='mp4') as container:
         stream = container.add_stream(encoder, rate=rate)
         stream.width, stream.height, stream.pix_fmt = x, height, 'yuv420p'
         stream.options = QUALITY.get(encoder, {})

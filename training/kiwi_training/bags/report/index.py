@@ -15,19 +15,21 @@ TEMPLATES = Path(__file__).parent / 'templates'
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `value` of a `Reported` gives the cell's text and what it is sorted by."""
+    """A column: `value` makes the `Cell` of a `Reported`; `differing` ones are left out where all rows are alike."""
 
     title: str
     value: object
     left: bool = False
+    differing: bool = False
 
 
 @dataclass(frozen=True)
 class Cell:
-    """`key` is a number or text to sort by, '' where unknown."""
+    """`key` is a number or text to sort by, '' where unknown; `note` stands below the text."""
 
     text: str
     key: object
+    note: str = ''
 
 
 def _number(form, unit='', scale=1.0):
@@ -39,10 +41,10 @@ def _columns():
     smooth = _number('.3f', 'deg')
     return (
         Column('Rollout', lambda r: Cell(r.title, r.title), True),
-        Column('Outcome', lambda r: Cell(r.outcome, r.outcome), True),
+        Column('Outcome', lambda r: Cell(r.outcome, r.outcome, r.headline), True),
         Column('Seed', lambda r: Cell(str(r.details.get('seed', NONE)), r.details.get('seed', ''))),
-        Column('Head', lambda r: Cell(r.head or NONE, r.head), True),
-        Column('Mode', lambda r: Cell(r.mode or NONE, r.mode), True),
+        Column('Head', lambda r: Cell(r.head or NONE, r.head), True, differing=True),
+        Column('Mode', lambda r: Cell(r.mode or NONE, r.mode), True, differing=True),
         Column('Side', lambda r: Cell(r.figures.side or NONE, r.figures.side), True),
         Column('Duration', lambda r: time(r.figures.seconds)),
         Column('Smoothness', lambda r: smooth(r.figures.smoothness)),
@@ -53,7 +55,8 @@ def _columns():
         Column('Underruns', lambda r: whole(r.figures.underruns)),
         Column('Rejected', lambda r: whole(r.figures.rejected)),
         Column('Clamped', lambda r: whole(r.figures.clamped)),
-        Column('Recording', lambda r: Cell('complete' if r.complete == 'true' else r.complete, r.complete), True),
+        Column('Recording', lambda r: Cell('complete' if r.complete == 'true' else r.complete, r.complete), True,
+               differing=True),
     )
 
 
@@ -67,11 +70,13 @@ def index_page(reported, failed, title='Rollouts'):
         reported: list of (`Reported`, file name of its page).
         failed: texts on bags that have no page.
     """
-    rows = [{'name': one.title, 'page': page, 'still': one.still, 'level': one.level,
-             'cells': [column.value(one) for column in COLUMNS]} for one, page in reported]
     rollouts = [one for one, _ in reported]
+    columns = [column for column in COLUMNS
+               if not column.differing or len({column.value(one).text for one in rollouts}) > 1]
+    rows = [{'name': one.title, 'page': page, 'still': one.still, 'level': one.level,
+             'cells': [column.value(one) for column in columns]} for one, page in reported]
     return page_templates(TEMPLATES).get_template('index.html.j2').render(
-        title=title, introduction=introduction(rollouts), totals=totals(rollouts), columns=COLUMNS, rows=rows,
+        title=title, introduction=introduction(rollouts), totals=totals(rollouts), columns=columns, rows=rows,
         failed=failed)
 
 
@@ -83,6 +88,8 @@ def introduction(rollouts):
     found = [plural(len(rollouts), 'recorded rollout')]
     found += [f'head {listing(heads)}'] if heads else []
     found += [f'checkpoint {listing(digests)}'] if digests else []
+    modes = sorted({one.mode for one in rollouts if one.mode})
+    found += [f'mode {listing(modes)}'] if modes else []
     return [f'{", ".join(found)}.', *(f'Task: {task}' for task in tasks)]
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from kiwi_training.bags.report.charts import histograms
 from kiwi_training.bags.report.contents import contents
+from kiwi_training.bags.report.events import BAD, WARN
 from kiwi_training.bags.report.events import events as events_of
 from kiwi_training.bags.report.figures import figures as figures_of
-from kiwi_training.bags.report.film import make_film
+from kiwi_training.bags.report.film import FilmError, make_film
 from kiwi_training.bags.report.material import Material
 from kiwi_training.bags.report.scene import scene as scene_of
-from kiwi_training.bags.report.story import headline, recording, story
+from kiwi_training.bags.report.story import Point, headline, recording, story
 from kiwi_training.report.html import page_templates
 from kiwi_training.report.text import NONE, count, degrees, milliseconds, number
 
@@ -22,7 +23,7 @@ class Reported:
     """A rollout whose page is made; what the index page says of it.
 
     Attributes:
-        title, outcome, level: in words; level is good, note, warn or bad.
+        title, outcome, headline, level: in words; level is good, note, warn or bad.
         success: bool or None.
         details: as recorded.
         figures: `Figures`.
@@ -34,6 +35,7 @@ class Reported:
 
     title: str
     outcome: str
+    headline: str
     level: str
     success: bool | None
     details: dict
@@ -56,23 +58,33 @@ def report_rollout(rollout, title=None, index='', before='', after=''):
     """
     material = Material(rollout)
     figures, events = figures_of(material), events_of(material)
-    film = make_film(material.cameras, material.images, material.seconds)
+    film, trouble = film_of(material)
     scene, scene_note = scene_of(material)
     title = title or material.name
     outcome = outcome_text(material.bag)
     first = headline(material)
+    failed_at = material.end if first.seconds is None else first.seconds
+    opening = failed_at if first.level == BAD else material.planned_from() or 0.0
     head, digest, checkpoint = policy_of(material)
     mode = next((status.mode for status in reversed(material.statuses) if status.mode), '')
     page = page_templates(TEMPLATES).get_template('rollout.html.j2').render(
         title=title, outcome=outcome, headline=first, story=story(material, figures, events),
-        remarks=recording(material, film), index=index, before=before, after=after,
+        remarks=recording(material, film) + trouble, index=index, before=before, after=after,
         facts=facts(material, figures, head, digest, checkpoint, mode), film=film, has_scene=scene is not None,
         scene_note=scene_note, histograms=histograms(material, figures), jitter=jitter(material), events=events,
         topics=sorted(material.bag.topics.items()), parameters=parameters(rollout.parameters),
         changes=[(material.logged(at), node, name, shown(value)) for at, node, name, value in rollout.parameter_changes],
-        data=contents(material, events, film, scene))
-    return Reported(title, outcome, first.level, material.bag.success, material.bag.details, figures, head, digest, mode,
+        data=contents(material, events, film, scene, opening))
+    return Reported(title, outcome, first.text, first.level, material.bag.success, material.bag.details, figures, head, digest, mode,
                     material.bag.complete, film.still if film else b'', page)
+
+
+def film_of(material):
+    """(`Film` or None, list of `Point`s that say why there is none though cameras are on record)."""
+    try:
+        return make_film(material.cameras, material.images, material.seconds), []
+    except FilmError as error:
+        return None, [Point(WARN, f'The film of the cameras could not be made: {error}.')]
 
 
 def outcome_text(bag):

@@ -75,15 +75,15 @@ def in_charge(material, seconds):
 
 
 def story(material, figures, events):
-    """List of `Point`s, the task first, then what might explain it."""
-    points = [Point(event.level, f'{_capital(event.text)} at {event.seconds:.1f} s.', event.seconds)
-              for event in events if event.lane == 'task' and event.level == NOTE]
-    points += [_starvation(figures, events), _rejections(figures, events), _latency(material, figures)]
+    """List of `Point`s: the task first, then what might explain it, the worst before the rest."""
+    task = [Point(event.level, f'{_capital(event.text)} at {event.seconds:.1f} s.', event.seconds)
+            for event in events if event.lane == 'task' and event.level == NOTE]
+    points = [_starvation(figures, events), _rejections(figures, events), _latency(material, figures)]
     points += [point for point in (_clamps(figures), _seams(figures), _tracking(figures), _images(figures),
                                    _timing(figures, events)) if point]
-    points += [Point(event.level, f'{_capital(event.text)}, at {event.seconds:.1f} s.', event.seconds)
+    points += [Point(event.level, f'{_capital(event.text)} (from {event.seconds:.1f} s).', event.seconds)
                for event in events if event.lane in ('operator', 'health') or event.text.startswith('the policy')]
-    return points
+    return task + sorted(points, key=lambda point: (BAD, WARN, NOTE, GOOD).index(point.level))
 
 
 def recording(material, film):
@@ -174,4 +174,4 @@ def _timing(figures, events):
 
 
 def _capital(text):
-    return text[:1].upper() + text[1:]
+    return text if '_' in text.split(' ')[0] else text[:1].upper() + text[1:]

@@ -71,7 +71,7 @@ function plot(dim, parent) {
     const pen = area.fit();
     pen.clearRect(0, 0, area.width, area.height);
     timeAxis(pen, area, TOP, bottom, true);
-    const grid = steps(low, high, 3);
+    const grid = steps(low, high, 4);
     pen.textAlign = 'right';
     pen.textBaseline = 'middle';
     for (const value of grid.values) {
@@ -128,6 +128,7 @@ function plot(dim, parent) {
     const planned = plan && data.row[tick] >= 0 ? plan.rows[dim][data.row[tick]] : null;
     values.replaceChildren(...[['command', 'left', data.command[dim][tick]], ['measured', 'right', data.measured[dim][tick]], ['planned', 'flow', planned]].map(([word, shade, value]) => {
       const part = document.createElement('i');
+      part.className = word;
       part.style.color = `var(--${shade})`;
       part.textContent = `${word} ${say(value)}`;
       return part;

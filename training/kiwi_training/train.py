@@ -29,6 +29,8 @@ examples:
     kiwi-train --policy act --list-settings
   a dataset of large images, cached at a quarter of the size on another disk
     kiwi-train --dataset owner/name --output runs/real --resize 120x160 --cache-dir /data/kiwi --steps 50000
+  demonstrations together with what an operator corrected, which counts twice
+    kiwi-train --dataset demos --dataset corrections --dataset corrections --output runs/corrected --steps 20000
   go on after Ctrl-C, or train a finished run for longer
     kiwi-train --resume runs/flow
     kiwi-train --resume runs/flow --steps 40000
@@ -49,7 +51,9 @@ def build_parser() -> argparse.ArgumentParser:
         'kiwi-train', description=DESCRIPTION, epilog=EXAMPLES, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_argument_group('what to train')
-    what.add_argument('--dataset', metavar='ROOT', help='folder of a LeRobotDataset v3, or a Hub id owner/name')
+    what.add_argument('--dataset', metavar='ROOT', action='append',
+                      help='folder of a LeRobotDataset v3, or a Hub id owner/name; repeated: all of them as one, '
+                           'a dataset named twice counts twice')
     what.add_argument('--policy', default='kiwi_flow', metavar='TYPE',
                       help='LeRobot policy type: kiwi_flow, kiwi_bc, act, diffusion, ... (default kiwi_flow)')
     what.add_argument('--output', metavar='DIR', help='folder of the run; must not hold checkpoints yet')
@@ -153,9 +157,14 @@ def _options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, arg
     values = {name: value for name, value in vars(arguments).items()
               if name not in ('resume', 'list_settings', 'via_lerobot', 'no_imagenet_stats')}
     values['settings'] = tuple(values['settings'])
-    if Path(arguments.dataset).expanduser().is_dir():
-        values['dataset'] = str(Path(arguments.dataset).expanduser().resolve())
+    values['dataset'], *more = map(_located, arguments.dataset)
+    values['more_datasets'] = tuple(more)
     return TrainOptions(**values, imagenet_stats=not arguments.no_imagenet_stats), None
+
+
+def _located(dataset: str) -> str:
+    folder = Path(dataset).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else dataset
 
 
 def _list_settings(policy: str) -> int:

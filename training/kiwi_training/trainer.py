@@ -22,11 +22,10 @@ from tqdm import tqdm
 from kiwi_training import checkpoint as checkpoints
 from kiwi_training.batches import BatchOrder, BatchReader, images_to_float, prefetched
 from kiwi_training.budget import LrSchedule, StepBudget, TimeBudget
-from kiwi_training.dataset_source import open_dataset
 from kiwi_training.ema import Ema
-from kiwi_training.frame_cache import load_frames
 from kiwi_training.freed_memory import keep_freed_memory
 from kiwi_training.interrupt import StopRequest
+from kiwi_training.joined import load_joined, open_datasets
 from kiwi_training.options import TrainOptions
 from kiwi_training.policy_setup import (
     Recipe,
@@ -72,7 +71,7 @@ class Trainer:
         if options.threads:
             torch.set_num_threads(options.threads)
         keep_freed_memory()
-        meta = open_dataset(options.dataset)
+        meta = open_datasets((options.dataset, *options.more_datasets))
         recipe = self._recipe(meta, resume_from)
         self.accelerator = _accelerator(options, recipe.policy)
         if options.minutes and self.accelerator.num_processes > 1:
@@ -82,7 +81,7 @@ class Trainer:
         self._precision = {'no': 'fp32'}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
         with self.accelerator.main_process_first():
             size = options.resize or natural_size(recipe.policy, meta)
-            cache = load_frames(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
+            cache = load_joined(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
         set_image_size(meta, size)
         if options.imagenet_stats:
             set_imagenet_stats(meta)

@@ -7,6 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     'info': ('kiwi_training.bags.info', 'show what is on record in bags'),
+    'to-dataset': ('kiwi_training.bags.to_dataset', 'turn bags into a LeRobotDataset to train on'),
     'report': ('kiwi_training.bags.report.command', 'HTML pages that show why a rollout ended as it did'),
 }
 """Subcommand -> (module with add_parser and run, what it is for)."""
@@ -19,6 +20,7 @@ EPILOG = """\
 examples:
   kiwi-bags info rollouts/run1                          every bag of a run, a line each
   kiwi-bags info rollouts/run1/bags/rollout_001         one bag, topic by topic
+  kiwi-bags to-dataset rollouts/run1 --output dataset   train on what the robot did
   kiwi-bags report rollouts/run1 --output report        pages that show why a rollout ended as it did
   kiwi-bags COMMAND --help                              what a command does, with examples
 

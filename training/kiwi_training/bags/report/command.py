@@ -12,7 +12,8 @@ EXAMPLES = '''\
 examples:
   kiwi-bags report rollouts/latest/bags/* --output rollouts/latest/report
   kiwi-bags report rollouts/latest --output report        every bag below a folder
-'''
+
+exit status: 0 done, 1 a bag is unreadable or something failed, 2 wrong usage'''
 INDEX = 'index.html'
 
 
@@ -27,44 +28,41 @@ def add_parser(subparsers):
     parser.add_argument('--output', required=True, type=Path, metavar='DIR',
                         help='folder for the pages; made where it does not exist, pages of the same name are replaced')
     parser.add_argument('--title', default='Rollouts', help='heading of the index page (default: %(default)s)')
-    parser.add_argument('--quiet', action='store_true', help='print the index page\'s path alone; errors still show')
+    parser.add_argument('--quiet', action='store_true', help='no summary; a terminal still shows the progress of many')
     parser.set_defaults(run=run)
     return parser
 
 
 def run(arguments):
-    """Write the pages. Returns 0, 1 where a bag could not be reported, 2 where none could be found or written."""
+    """Write the pages. Returns 0, or 1 where a bag could not be reported.
+
+    Raises:
+        BagError: there is no bag.
+        OSError: the pages cannot be written.
+    """
     from tqdm import tqdm
 
     from kiwi_training.bags.reader import BagError, find_bags
 
-    try:
-        folders = find_bags(arguments.bags)
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (BagError, OSError) as error:
-        print(f'kiwi-bags report: error: {error}', file=sys.stderr)
-        return 2
+    folders = find_bags(arguments.bags)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     names = page_names(folders)
     pages = [names[folder] for folder in folders]
     reported, failed, started = [], [], time.monotonic()
-    bar = tqdm(list(enumerate(folders)), unit='rollout', disable=arguments.quiet or len(folders) < 2,
-               dynamic_ncols=sys.stderr.isatty())
-    try:
-        for at, folder in bar:
-            bar.set_postfix_str(folder.name, refresh=False)
-            try:
-                one = _report(folder, pages, at)
-            except BagError as error:
-                failed.append(str(error))
-                bar.write(f'kiwi-bags report: {error}', file=sys.stderr)
-                continue
-            write_page(arguments.output / pages[at], one.page)
-            reported.append((without_page(one), pages[at]))
-        write_page(arguments.output / INDEX, _index(reported, failed, arguments.title))
-    except OSError as error:
-        bar.close()
-        print(f'kiwi-bags report: error: cannot write {arguments.output}: {error}', file=sys.stderr)
-        return 2
+    terminal = sys.stderr.isatty()
+    bar = tqdm(list(enumerate(folders)), desc='report', unit='rollout', dynamic_ncols=terminal, leave=not arguments.quiet,
+               disable=len(folders) < 2 or arguments.quiet and not terminal)
+    for at, folder in bar:
+        bar.set_postfix_str(folder.name, refresh=False)
+        try:
+            one = _report(folder, pages, at)
+        except BagError as error:
+            failed.append(str(error))
+            bar.write(f'kiwi-bags report: {error}', file=sys.stderr)
+            continue
+        write_page(arguments.output / pages[at], one.page)
+        reported.append((without_page(one), pages[at]))
+    write_page(arguments.output / INDEX, _index(reported, failed, arguments.title))
     if not arguments.quiet:
         size = sum((arguments.output / page).stat().st_size for _, page in reported) / 1e6
         print(f'{len(reported)} of {len(folders)} rollouts reported in {time.monotonic() - started:.1f} s, '

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ QUALITY = {'libx264': {'crf': '22', 'preset': 'medium', 'bf': '0'}}
 BIT_RATE = 600_000
 """bit/s, for encoders that know no constant quality."""
 STILL_QUALITY = 70
+RETRIES = 4
+"""Pictures tried, the newest first, where one cannot be read."""
 
 
 class FilmError(Exception):
@@ -115,7 +118,7 @@ def _make_film(cameras, images, times):
 
 
 class Reel:
-    """The pictures of one camera, handed out by time; holds two of them at most.
+    """The pictures of one camera, handed out by time; holds a few of them at most.
 
     Args:
         camera: name.
@@ -136,13 +139,16 @@ class Reel:
 
     def at(self, seconds):
         """(picture (h, w, 3) RGB or None, its age in s) of the newest picture taken no later than `seconds`."""
-        newest = None
+        due = deque(maxlen=RETRIES)
         while self._next is not None and self._next[0] <= seconds:
-            newest, self._next = self._next, next(self._pictures, None)
-        if newest is not None:
-            picture = self._decode(newest[1])
+            due.append(self._next)
+            self._next = next(self._pictures, None)
+        while due:
+            taken, content = due.pop()
+            picture = self._decode(content)
             if picture is not None:
-                self._shown, self._since = picture, newest[0]
+                self._shown, self._since = picture, taken
+                break
         return self._shown, seconds - self._since
 
     def _decode(self, content):

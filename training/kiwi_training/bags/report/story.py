@@ -17,6 +17,8 @@ BIG_SEAM = 1.5
 """Seam ratio above which takeovers are a warning."""
 OLD_IMAGE = 0.25
 """s of age of an image above which it is a warning."""
+LONG_WAIT = 1.0
+"""s from the begin of an episode to its first action above which it is a warning."""
 ON_DISC = 0.03
 """m from the disc's centre within which the cube lies on it."""
 
@@ -78,7 +80,7 @@ def story(material, figures, events):
     """List of `Point`s: the task first, then what might explain it, the worst before the rest."""
     task = [Point(event.level, f'{_capital(event.text)} at {event.seconds:.1f} s.', event.seconds)
             for event in events if event.lane == 'task' and event.level == NOTE]
-    points = [_starvation(figures, events), _rejections(figures, events), _latency(material, figures)]
+    points = [*_waiting(material), _starvation(figures, events), _rejections(figures, events), _latency(material, figures)]
     points += [point for point in (_clamps(figures), _seams(figures), _tracking(figures), _images(figures),
                                    _timing(figures, events)) if point]
     points += [Point(event.level, f'{_capital(event.text)} (from {event.seconds:.1f} s).', event.seconds)
@@ -99,6 +101,17 @@ def recording(material, film):
     if not material.rollout.chunks:
         points.append(Point(WARN, 'No action chunk is on record.'))
     return points
+
+
+def _waiting(material):
+    began = next((start for state, start, *_ in material.state_spans() if state == 'WAITING'), None)
+    first = material.planned_from()
+    if began is None:
+        return []
+    if first is None:
+        return [Point(BAD, 'No chunk was ever executed: the arm was held all the time.', began)]
+    waited = first - began
+    return [Point(WARN, f'The first action came {waited:.1f} s after the episode began.', first)] if waited > LONG_WAIT else []
 
 
 def _starvation(figures, events):

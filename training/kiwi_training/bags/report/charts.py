@@ -47,6 +47,6 @@ def _paint(figure, groups, rows, columns):
         for value, style in ((p50, '-'), (p95, '--')):
             axes.axvline(value, color=LIGHT['ink'], lw=0.9, ls=style)
         axes.set_title(title)
-        axes.set_xlabel(f'ms   p50 {p50:.0f}, p95 {p95:.0f}, max {high:.0f}')
+        axes.set_xlabel(f'ms (p50 {p50:.0f}, p95 {p95:.0f}, max {values.max():.0f})')
         axes.locator_params(axis='x', nbins=4)
         axes.locator_params(axis='y', nbins=3, integer=True)

@@ -85,7 +85,7 @@ class Material:
         self.task = self._task()
         self.engagements = [(self.logged(record.log_time), bool(record.message.engaged), record.message.operator_name)
                             for record in rollout.takeovers]
-        known = self.bag.cameras
+        known = [name for name in self.bag.cameras if self.bag.topics.get(f'camera/{name}/image_raw/compressed')]
         self.cameras = [*(name for name in CAMERA_ORDER if name in known),
                         *(name for name in known if name not in CAMERA_ORDER)]
         self.foreign_clocks = set()

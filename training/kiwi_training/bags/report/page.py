@@ -13,7 +13,7 @@ from kiwi_training.bags.report.material import Material
 from kiwi_training.bags.report.scene import scene as scene_of
 from kiwi_training.bags.report.story import Point, headline, recording, story
 from kiwi_training.report.html import page_templates
-from kiwi_training.report.text import NONE, count, degrees, milliseconds, number
+from kiwi_training.report.text import NONE, count, degrees, milliseconds, number, plural
 
 TEMPLATES = Path(__file__).parent / 'templates'
 
@@ -134,11 +134,11 @@ def jitter(material):
     if final:
         parts.append(f'the tick was off its period by {1e3 * final.counters["jitter_p99"]:.1f} ms (p99), a cycle of read, '
                      f'step and write took {1e3 * final.counters["cycle_p95"]:.1f} ms (p95)')
-    if found:
-        last = found[-1]
-        parts.append(f'at most {last.get("jitter max (ms)", NONE)} and {last.get("cycle max (ms)", NONE)} ms, '
-                     f'{last.get("missed ticks", NONE)} ticks missed and {last.get("bus errors", NONE)} bus errors since '
-                     'the executor started')
+    last = found[-1] if found else {}
+    if 'jitter max (ms)' in last and 'cycle max (ms)' in last:
+        parts.append(f'at most {last["jitter max (ms)"]} and {last["cycle max (ms)"]} ms since it started')
+    if 'missed ticks' in last and 'bus errors' in last:
+        parts.append(f'{plural(last["missed ticks"], "tick")} missed and {plural(last["bus errors"], "bus error")} since then')
     about = ('The solid line is the median, the dashed one the 95th percentile. Time between ticks is as the recorder '
              'received them, transport included.')
     return f'{about} As the executor measured it, {"; ".join(parts)}.' if parts else about

@@ -71,7 +71,7 @@ function plot(dim, parent) {
     const pen = area.fit();
     pen.clearRect(0, 0, area.width, area.height);
     timeAxis(pen, area, TOP, bottom, true);
-    const grid = steps(low, high, 4);
+    const grid = steps(low, high, 5);
     pen.textAlign = 'right';
     pen.textBaseline = 'middle';
     for (const value of grid.values) {

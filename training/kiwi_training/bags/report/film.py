@@ -11,11 +11,13 @@ from kiwi_training.bakeoff.film import find_encoder
 
 LARGEST = (320, 240)
 """Width and height in pixels that a picture is scaled down to."""
+SMALLEST = 120
+"""Pixels of height up to which a picture is doubled, since H.264 halves the resolution of colour."""
 MOST_FRAMES = 1800
 """Longer recordings show every second, third, ... tick."""
 KEY_EVERY = 12
 """Frames between key frames: a seek decodes fewer than this."""
-QUALITY = {'libx264': {'crf': '22', 'preset': 'medium', 'bf': '0'}}
+QUALITY = {'libx264': {'crf': '20', 'preset': 'medium', 'bf': '0'}}
 BIT_RATE = 600_000
 """bit/s, for encoders that know no constant quality."""
 STILL_QUALITY = 70
@@ -160,11 +162,13 @@ class Reel:
             return None
         if self.size is None:
             scale = min(LARGEST[0] / pixels.shape[1], LARGEST[1] / pixels.shape[0], 1.0)
+            scale = 2.0 if pixels.shape[0] <= SMALLEST and scale == 1.0 and 2 * pixels.shape[1] <= LARGEST[0] else scale
             size = tuple(max(round(scale * side / 2) * 2, 2) for side in pixels.shape[1::-1])
         else:
             size = self.size
         if pixels.shape[1::-1] != size:
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            larger = size[0] > pixels.shape[1]
+            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST if larger else cv2.INTER_AREA)
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 

@@ -1,4 +1,4 @@
-"""A made-up rollout with everything a report can show: late and refused chunks, starvation, limits, an operator, the task."""
+"""A made-up rollout with everything a report can show: late and refused chunks, starvation, limits, an operator."""
 
 import json
 
@@ -20,8 +20,8 @@ def plan_at(tick):
     """(9,) what a smooth policy wants at a tick."""
     t = tick / 30
     return np.array([18 * np.sin(0.9 * t), -40 + 25 * np.sin(0.5 * t), 55 - 30 * np.sin(0.6 * t), 20 * np.cos(0.7 * t),
-                     4 * np.sin(1.7 * t), 60 if t < 2.5 else 12, 0.12 * max(np.sin(0.45 * t), 0), 0.03 * np.sin(1.3 * t),
-                     14 * np.sin(0.8 * t)])
+                     4 * np.sin(1.7 * t), 60 if t < 2.5 else 12, 0.12 * max(np.sin(0.45 * t), 0),
+                     0.03 * np.sin(1.3 * t), 14 * np.sin(0.8 * t)])
 
 
 def rich_rollout(folder, ticks=300, seed=7, outcome='post_hit', success=False, task='Put the cube on the disc.',
@@ -39,23 +39,24 @@ def rich_rollout(folder, ticks=300, seed=7, outcome='post_hit', success=False, t
         camera_offset: s that the cameras' clock is ahead of the executor's.
     """
     rng = np.random.default_rng(seed)
-    custom = {'episode_id': EPISODE, 'details': json.dumps({'seed': seed, 'task': task, 'index': 0}), 'outcome': outcome,
-              'checkpoint_digest': DIGEST, 'labelled': 'true' if judged else 'false',
+    custom = {'episode_id': EPISODE, 'details': json.dumps({'seed': seed, 'task': task, 'index': 0}),
+              'outcome': outcome, 'checkpoint_digest': DIGEST, 'labelled': 'true' if judged else 'false',
               'success': 'true' if success else 'false', 'complete': complete, 'namespace': ''}
     with BagMaker(folder, '', custom) as bag:
-        bag.add('/parameter_events', EPOCH - 10**7, parameters('/chunk_executor_node', {'mode': 'latest', 'rate': 30.0, 'speed_scale': 1.0}))
-        bag.add('/parameter_events', EPOCH - 10**7, parameters('/policy_node', {'device': 'cpu', 'seed': seed}))
+        for node, values in (('/chunk_executor_node', {'mode': 'latest', 'rate': 30.0, 'speed_scale': 1.0}),
+                             ('/policy_node', {'device': 'cpu', 'seed': seed})):
+            bag.add('/parameter_events', EPOCH - 10**7, parameters(node, values))
         bag.add('policy_info', EPOCH - 10**6, new('kiwi_msgs/msg/PolicyInfo', head=head, checkpoint='/somewhere/flow',
                                                   checkpoint_digest=DIGEST, horizon=ROWS))
         made = _chunks(bag, rng, ticks, cameras, head) if chunks else []
         _ticks(bag, rng, ticks, made, starved, operator, missed)
         _statuses(bag, ticks, starved, operator, rejected, ticks // 40)
         for camera in cameras:
-            wide = camera == 'overview'
+            shown = (2 * size[0], 2 * size[1]) if camera == 'overview' else size
             for tick in range(ticks):
                 stamp = EPOCH + tick * PERIOD_NS - 9_000_000
                 bag.add(f'camera/{camera}/image_raw/compressed', stamp + 4_000_000,
-                        image(stamp + int(camera_offset * 1e9), _picture(tick, (2 * size[0], 2 * size[1]) if wide else size)))
+                        image(stamp + int(camera_offset * 1e9), _picture(tick, shown)))
         if simulated:
             _task(bag, ticks, seed, success, hit)
         if judged:
@@ -106,7 +107,8 @@ def _ticks(bag, rng, ticks, made, starved, operator, missed):
             limit = np.array([4, 4, 4, 4, 4, 20, 1, 1, 60])
             command = command + np.clip(wanted - command, -limit, limit)
             clamped, source = bool(np.any(np.abs(wanted - command) > 1e-9)), Source.CHUNK
-        measured = measured + 0.5 * (command - measured) + rng.normal(0, 1, 9) * np.array([.1] * 5 + [.3, .004, .004, .5])
+        noise = rng.normal(0, 1, 9) * np.array([.1] * 5 + [.3, .004, .004, .5])
+        measured = measured + 0.5 * (command - measured) + noise
         stamp = EPOCH + tick * PERIOD_NS
         index = tick - entry[2] if entry[3] is not None and not driven else -1
         bag.add('executor/action', stamp + 2_000_000 + int(rng.random() * 4e6), new(
@@ -118,10 +120,12 @@ def _ticks(bag, rng, ticks, made, starved, operator, missed):
 
 
 def _statuses(bag, ticks, starved, operator, rejected, clamped):
-    changes = {0: (State.IDLE, ''), 2: (State.WAITING, 'waiting for the first chunk'), IDLE: (State.RUNNING, 'executing chunks')}
-    for span, state, reason in ((starved, State.STARVED, 'ran out of actions'), (operator, State.TAKEOVER, 'an operator drives')):
+    running = State.RUNNING, 'executing chunks'
+    changes = {0: (State.IDLE, ''), 2: (State.WAITING, 'waiting for the first chunk'), IDLE: running}
+    for span, state, reason in ((starved, State.STARVED, 'ran out of actions'),
+                                (operator, State.TAKEOVER, 'an operator drives')):
         if span:
-            changes |= {span[0]: (state, reason), span[1]: (State.RUNNING, 'executing chunks')}
+            changes |= {span[0]: (state, reason), span[1]: running}
     counts, known = {}, (State.IDLE, '')
     for tick in range(ticks):
         known = changes.get(tick, known)
@@ -131,8 +135,8 @@ def _statuses(bag, ticks, starved, operator, rejected, clamped):
         if tick in changes or tick % 6 == 0 or tick == ticks - 1:
             stamp = EPOCH + tick * PERIOD_NS
             bag.add('executor/status', stamp + 2_500_000, new(
-                'kiwi_msgs/msg/ExecutorStatus', header=header(stamp), state=int(known[0]), reason=known[1], mode='latest',
-                episode_id=EPISODE if tick >= 2 else '', accepted=tick // EVERY, rejected=sum(counts.values()),
+                'kiwi_msgs/msg/ExecutorStatus', header=header(stamp), state=int(known[0]), reason=known[1],
+                mode='latest', episode_id=EPISODE if tick >= 2 else '', accepted=tick // EVERY, rejected=sum(counts.values()),
                 reject_reasons=list(counts), reject_counts=np.array(list(counts.values()), np.uint32), skipped=4,
                 underruns=int(bool(starved) and tick >= starved[0]), clamped=clamped, overlap=1.0, jitter_p99=0.0021,
                 cycle_p95=0.0113))
@@ -142,14 +146,14 @@ def _statuses(bag, ticks, starved, operator, rejected, clamped):
 
 def _diagnostics(tick):
     def status(level, name, message, **values):
-        return new('diagnostic_msgs/msg/DiagnosticStatus', level=level, name=name, message=message, hardware_id='lekiwi',
-                   values=[new('diagnostic_msgs/msg/KeyValue', key=key.replace('_', ' '), value=str(value))
+        return new('diagnostic_msgs/msg/DiagnosticStatus', level=level, name=name, message=message,
+                   hardware_id='lekiwi', values=[new('diagnostic_msgs/msg/KeyValue', key=key.replace('_', ' '), value=str(value))
                            for key, value in values.items()])
 
     hot = tick >= 120
     return new('diagnostic_msgs/msg/DiagnosticArray', header=header(EPOCH + tick * PERIOD_NS), status=[
-        status(0, 'chunk_executor_node: control', 'RUNNING', bus_errors=int(hot), last_bus_error='no answer from servo 3',
-               missed_ticks=1),
+        status(0, 'chunk_executor_node: control', 'RUNNING', bus_errors=int(hot),
+               last_bus_error='no answer from servo 3', missed_ticks=1),
         status(int(hot), 'chunk_executor_node: servos', 'servo 3 is at 61 deg C' if hot else '9 servos are well')])
 
 

@@ -1,6 +1,7 @@
 """`kiwi-bags report`: an HTML page per recorded rollout, and one over them all."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -50,8 +51,8 @@ def run(arguments):
     pages = [names[folder] for folder in folders]
     reported, failed, started = [], [], time.monotonic()
     terminal = sys.stderr.isatty()
-    bar = tqdm(list(enumerate(folders)), desc='report', unit='rollout', dynamic_ncols=terminal, leave=not arguments.quiet,
-               disable=len(folders) < 2 or arguments.quiet and not terminal)
+    bar = tqdm(list(enumerate(folders)), desc='report', unit='rollout', dynamic_ncols=terminal,
+               leave=not arguments.quiet, disable=len(folders) < 2 or arguments.quiet and not terminal)
     for at, folder in bar:
         bar.set_postfix_str(folder.name, refresh=False)
         try:
@@ -79,7 +80,7 @@ def page_names(folders):
     names = {}
     for folder in folders:
         text = '-'.join(part.strip('/') for part in folder.absolute().parts[-depth:] if part.strip('/'))
-        safe = ''.join(sign if sign.isascii() and (sign.isalnum() or sign in '._-') else '_' for sign in text).lstrip('.')
+        safe = re.sub(r'[^A-Za-z0-9._-]', '_', text).lstrip('.')
         name, number = f'{safe or "rollout"}.html', 2
         while name in names.values() or name == INDEX:
             name, number = f'{safe or "rollout"}-{number}.html', number + 1

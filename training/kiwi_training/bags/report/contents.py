@@ -26,8 +26,7 @@ def contents(material, events, film, scene, first):
         'name': material.name, 't': _numbers(seconds, 4), 'end': round(material.end, 4), 'period': period,
         'first': round(first, 4),
         'names': list(NAMES), 'labels': [label(name) for name in NAMES], 'units': list(UNITS),
-        'command': [_numbers(column, places) for column, places in zip(np.asarray(ticks.commands).T, digits, strict=True)],
-        'measured': [_numbers(column, places) for column, places in zip(np.asarray(ticks.measured).T, digits, strict=True)],
+        'command': _columns(ticks.commands, digits), 'measured': _columns(ticks.measured, digits),
         'chunk': chunk_of_tick, 'row': [int(index) for index in ticks.indices],
         'blended': [int(count) for count in ticks.blended],
         'takeovers': np.flatnonzero(ticks.takeover).tolist(),
@@ -59,7 +58,7 @@ def _plans(material, digits):
             continue
         places[chunk.run_id, chunk.chunk_id] = len(plans)
         plans.append({'id': int(chunk.chunk_id), 't': round(float(chunk.stamp), 4), 'period': float(chunk.period),
-                      'rows': [_numbers(column, each) for column, each in zip(rows.T, digits, strict=True)], 'used': False})
+                      'rows': _columns(rows, digits), 'used': False})
     ticks, ran = material.ticks, []
     for run, chunk, index in zip(ticks.run_ids, ticks.chunk_ids, ticks.indices, strict=True):
         place = places.get((int(run), int(chunk)), -1) if index >= 0 else -1
@@ -98,6 +97,10 @@ def _source(number):
 
 def _span(span):
     return [round(span[0], 4), round(span[1], 4)]
+
+
+def _columns(rows, digits):
+    return [_numbers(column, places) for column, places in zip(np.asarray(rows).T, digits, strict=True)]
 
 
 def _numbers(values, digits):

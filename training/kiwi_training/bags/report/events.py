@@ -101,10 +101,12 @@ def restart_events(material):
 
 def missed_events(seconds, period):
     """Control ticks that did not happen."""
-    gaps = np.diff(seconds)
-    return [Event(float(seconds[index]), 'timing', WARN,
-                  f'{plural(round(gaps[index] / period) - 1, "control tick")} missed ({1e3 * gaps[index]:.0f} ms without one)',
-                  float(seconds[index + 1])) for index in np.flatnonzero(gaps > MISSED * period)]
+    found = []
+    for index in np.flatnonzero(np.diff(seconds) > MISSED * period):
+        start, end = float(seconds[index]), float(seconds[index + 1])
+        count = plural(round((end - start) / period) - 1, 'control tick')
+        found.append(Event(start, 'timing', WARN, f'{count} missed ({1e3 * (end - start):.0f} ms without one)', end))
+    return found
 
 
 def operator_events(material):
@@ -121,8 +123,8 @@ def health_events(diagnoses):
         if diagnosis.name.endswith(': control'):
             count = _whole(diagnosis.values.get('bus errors'))
             if count > errors:
-                last = diagnosis.values.get('last bus error', '')
-                found.append(Event(diagnosis.seconds, 'health', WARN, f'{plural(count - errors, "bus error")}, the last: {last}'))
+                text = f'{plural(count - errors, "bus error")}, the last: {diagnosis.values.get("last bus error", "")}'
+                found.append(Event(diagnosis.seconds, 'health', WARN, text))
             errors = max(count, errors)
             continue
         level = {1: WARN, 2: BAD}.get(diagnosis.level)

@@ -11,6 +11,7 @@ from kiwi_training.report.html import page_templates
 from kiwi_training.report.text import NONE, count, known, listing, milliseconds, number, percent, plural, sides
 
 TEMPLATES = Path(__file__).parent / 'templates'
+SUMS = (('Chunks', 'chunks'), ('Underruns', 'underruns'), ('Rejected', 'rejected'), ('Clamped ticks', 'clamped'))
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,5 @@ def totals(rollouts):
         ('Smoothness, mean', number(float(np.mean(smooth)) if smooth else math.nan, '.3f', 'deg')),
         ('Seam ratio, pooled', number(seam_ratio([each.executed for each in every]))),
         ('Inference p50 / p95', f'{milliseconds(1e3 * inference[0])} / {milliseconds(1e3 * inference[1])}'),
-        ('Chunks', count(sum(each.chunks for each in every))), ('Underruns', count(sum(each.underruns for each in every))),
-        ('Rejected', count(sum(each.rejected for each in every))), ('Clamped ticks', count(sum(each.clamped for each in every))),
+        *((name, count(sum(getattr(each, field) for each in every))) for name, field in SUMS),
     ]

@@ -73,10 +73,11 @@ def report_rollout(rollout, title=None, index='', before='', after=''):
         facts=facts(material, figures, head, digest, checkpoint, mode), film=film, has_scene=scene is not None,
         scene_note=scene_note, histograms=histograms(material, figures), jitter=jitter(material), events=events,
         topics=sorted(material.bag.topics.items()), parameters=parameters(rollout.parameters),
-        changes=[(material.logged(at), node, name, shown(value)) for at, node, name, value in rollout.parameter_changes],
+        changes=[(material.logged(at), node, name, shown(to)) for at, node, name, to in rollout.parameter_changes],
         data=contents(material, events, film, scene, opening))
-    return Reported(title, outcome, first.text, first.level, material.bag.success, material.bag.details, figures, head, digest, mode,
-                    material.bag.complete, film.still if film else b'', page)
+    bag = material.bag
+    return Reported(title, outcome, first.text, first.level, bag.success, bag.details, figures, head, digest, mode,
+                    bag.complete, film.still if film else b'', page)
 
 
 def film_of(material):
@@ -109,7 +110,7 @@ def facts(material, figures, head, digest, checkpoint, mode):
     median, high = figures.latency
     response = figures.response
     return [
-        ('Seed', shown(details.get('seed', NONE))), ('Task', shown(details.get('task') or material.rollout.task or NONE)),
+        ('Seed', shown(details.get('seed', NONE))), ('Task', material.rollout.task or NONE),
         ('Head', head or NONE), ('Checkpoint digest', digest or NONE),
         ('Checkpoint', Path(checkpoint).name or checkpoint or NONE), ('Mode', mode or NONE),
         ('Duration', number(figures.seconds, '.1f', 's')), ('Side', figures.side or NONE),
@@ -118,7 +119,8 @@ def facts(material, figures, head, digest, checkpoint, mode):
         ('Request to chunk', f'{milliseconds(1e3 * response[0])} / {milliseconds(1e3 * response[1])}'),
         ('Chunks', count(figures.chunks)), ('Accepted', count(counters.get('accepted'))),
         ('Rejected', count(figures.rejected)), ('Takeovers', count(figures.takeovers)),
-        ('Evaluations per chunk', number(figures.evaluations, '.1f')), ('Blended per tick', number(counters.get('overlap'))),
+        ('Evaluations per chunk', number(figures.evaluations, '.1f')),
+        ('Blended per tick', number(counters.get('overlap'))),
         ('Underruns', count(figures.underruns)), ('Starved', number(figures.starved, '.2f', 's')),
         ('Rows skipped', count(figures.skipped)), ('Ticks clamped', count(figures.clamped)),
         ('Ticks', count(figures.ticks)), ('Ticks missed', count(figures.missed)),
@@ -132,13 +134,15 @@ def jitter(material):
     final = material.final()
     parts = []
     if final:
-        parts.append(f'the tick was off its period by {1e3 * final.counters["jitter_p99"]:.1f} ms (p99), a cycle of read, '
-                     f'step and write took {1e3 * final.counters["cycle_p95"]:.1f} ms (p95)')
+        off, cycle = 1e3 * final.counters['jitter_p99'], 1e3 * final.counters['cycle_p95']
+        parts.append(f'the tick was off its period by {off:.1f} ms (p99), a cycle of read, step and write took '
+                     f'{cycle:.1f} ms (p95)')
     last = found[-1] if found else {}
     if 'jitter max (ms)' in last and 'cycle max (ms)' in last:
         parts.append(f'at most {last["jitter max (ms)"]} and {last["cycle max (ms)"]} ms since it started')
     if 'missed ticks' in last and 'bus errors' in last:
-        parts.append(f'{plural(last["missed ticks"], "tick")} missed and {plural(last["bus errors"], "bus error")} since then')
+        missed, errors = plural(last['missed ticks'], 'tick'), plural(last['bus errors'], 'bus error')
+        parts.append(f'{missed} missed and {errors} since then')
     about = ('The solid line is the median, the dashed one the 95th percentile. Time between ticks is as the recorder '
              'received them, transport included.')
     return f'{about} As the executor measured it, {"; ".join(parts)}.' if parts else about
@@ -146,7 +150,8 @@ def jitter(material):
 
 def parameters(nodes):
     """List of (node, list of (name, value as text)), sorted."""
-    return [(node, sorted((name, shown(value)) for name, value in values.items())) for node, values in sorted(nodes.items())]
+    return [(node, sorted((name, shown(value)) for name, value in values.items()))
+            for node, values in sorted(nodes.items())]
 
 
 def shown(value):

@@ -46,7 +46,8 @@ def headline(material):
         return Point(level, f'{verdict}: cube at rest on the disc at {when:.1f} s.', when)
     for state, start, _, reason in material.state_spans():
         if state in ('FAULT', 'STOPPED'):
-            return Point(BAD, f'{verdict}: {state.lower()} at {start:.1f} s{in_charge(material, start)}: {reason}.', start)
+            text = f'{verdict}: {state.lower()} at {start:.1f} s{in_charge(material, start)}: {reason}.'
+            return Point(BAD, text, start)
     if outcome == 'timeout':
         return Point(level, f'{verdict}: time ran out at {material.end:.1f} s{progress(task)}.', material.end)
     return Point(level, f'{verdict}: {outcome}.' if outcome and outcome != 'success' else f'{verdict}.', None)
@@ -80,7 +81,8 @@ def story(material, figures, events):
     """List of `Point`s: the task first, then what might explain it, the worst before the rest."""
     task = [Point(event.level, f'{_capital(event.text)} at {event.seconds:.1f} s.', event.seconds)
             for event in events if event.lane == 'task' and event.level == NOTE]
-    points = [*_waiting(material), _starvation(figures, events), _rejections(figures, events), _latency(material, figures)]
+    points = [*_waiting(material), _starvation(figures, events), _rejections(figures, events),
+              _latency(material, figures)]
     points += [point for point in (_clamps(figures), _seams(figures), _tracking(figures), _images(figures),
                                    _timing(figures, events)) if point]
     points += [Point(event.level, f'{_capital(event.text)} (from {event.seconds:.1f} s).', event.seconds)
@@ -111,7 +113,8 @@ def _waiting(material):
     if first is None:
         return [Point(BAD, 'No chunk was ever executed: the arm was held all the time.', began)]
     waited = first - began
-    return [Point(WARN, f'The first action came {waited:.1f} s after the episode began.', first)] if waited > LONG_WAIT else []
+    text = f'The first action came {waited:.1f} s after the episode began.'
+    return [Point(WARN, text, first)] if waited > LONG_WAIT else []
 
 
 def _starvation(figures, events):
@@ -154,7 +157,8 @@ def _clamps(figures):
         return None
     share = figures.clamped / max(figures.ticks, 1)
     return Point(WARN if share > MUCH_CLAMPED else NOTE,
-                 f'A limit changed the command in {plural(figures.clamped, "tick")} of {figures.ticks} ({100 * share:.0f} %).')
+                 f'A limit changed the command in {plural(figures.clamped, "tick")} of {figures.ticks} '
+                 f'({100 * share:.0f} %).')
 
 
 def _seams(figures):
@@ -163,8 +167,8 @@ def _seams(figures):
     step, joint, when = figures.step
     if not (figures.seam_ratio > BIG_SEAM):
         return None
-    return Point(WARN, f'Takeovers step further than ordinary motion (seam ratio {figures.seam_ratio:.2f}); the largest '
-                       f'step is {step:.1f} deg of {joint} at {when:.1f} s.', when)
+    return Point(WARN, f'Takeovers step further than ordinary motion (seam ratio {figures.seam_ratio:.2f}); '
+                       f'the largest step is {step:.1f} deg of {joint} at {when:.1f} s.', when)
 
 
 def _tracking(figures):

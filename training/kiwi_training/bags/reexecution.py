@@ -16,6 +16,7 @@ from kiwi_policy.core.journal import STANDING, JournalledExecutor, Kind, tell
 from kiwi_training.bags.reader import BagError
 
 COUNTERS = ('accepted', 'skipped', 'underruns', 'rejected')
+SILENT = 0.1        # s from which on the executor's node may have stopped the base
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,9 @@ class Recording:
         self.gaps = [f'{count} chunk{"s" * (count != 1)} that the executor received {"are" if count != 1 else "is"} not on record'
                      for count in [len(missing)] if count]
         lost = _lost(self.ticks, self.episodes[0].first)
-        silent = int(np.count_nonzero(np.isnan(self.ticks.measured[self.episodes[0].first:]).all(axis=1)))
-        if silent:
-            self.gaps.append(f'the robot did not answer at {silent} tick{"s" * (silent != 1)}: a base stopped for its silence is '
-                             'not repeated')
+        silent = _longest_silence(self.ticks, self.episodes[0].first)
+        if silent > SILENT:
+            self.gaps.append(f'the robot did not answer for {silent:.2f} s: a base stopped for its silence is not repeated')
         if lost:
             self.gaps.append(f'{lost} tick{"s" * (lost != 1)} of the control loop {"are" if lost != 1 else "is"} not on record')
 
@@ -211,6 +211,15 @@ def _received(rollout, first):
             found[tick, number] = replace(same[min(seen[event.ids], len(same) - 1)], stamp=event.values[0])
             seen[event.ids] += 1
     return found, missing
+
+
+def _longest_silence(ticks, first):
+    """s of the longest time without an answer of the robot after tick `first`."""
+    longest = since = 0.0
+    for now, answered in zip(ticks.monotonic[first:], np.isfinite(ticks.measured[first:]).all(axis=1), strict=True):
+        since = now if answered or not since else since
+        longest = max(longest, now - since)
+    return longest
 
 
 def _lost(ticks, first):

@@ -9,7 +9,7 @@ pytest.importorskip('kiwi_msgs')
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Request, Source, State  # noqa: E402
-from kiwi_policy.core.features import JOINTS, NAMES, from_ros  # noqa: E402
+from kiwi_policy.core.features import NAMES, from_ros  # noqa: E402
 from kiwi_policy.core.prefix import Prefix  # noqa: E402
 from kiwi_policy.core.records import Command, Status  # noqa: E402
 from kiwi_policy.nodes import conversions  # noqa: E402

@@ -1,7 +1,6 @@
 """`kiwi-bags replay`: recorded chunks through other executor configurations, without the robot."""
 
 import argparse
-import json
 import sys
 
 from kiwi_policy.core.parameters import ParameterError

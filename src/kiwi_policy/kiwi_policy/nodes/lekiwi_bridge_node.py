@@ -18,7 +18,7 @@ from kiwi_policy.hardware.executor_port import ExecutorPort
 from kiwi_policy.hardware.host_link import HostLink
 from kiwi_policy.hardware.lekiwi_bridge import Bridge
 from kiwi_policy.hardware.lekiwi_wire import WireError, true_colours
-from kiwi_policy.nodes import process, qos
+from kiwi_policy.nodes import process, qos, realtime
 from kiwi_policy.nodes.bridge_diagnostics import HostWatch, diagnostics
 from kiwi_policy.nodes.bridge_parameters import TABLE
 from kiwi_policy.nodes.camera_parameters import check_name

@@ -83,7 +83,7 @@ def run(arguments, folder):
             bar.set_postfix_str(fault.name)
             outcomes = []
             for number in range(trials):
-                outcome = trial.run(rig, fault, number)
+                outcome = trial.run(rig, fault, number, trial.BASE_STOP)
                 outcomes.append(outcome)
                 for text in outcome.wrong:
                     bar.write(f'{fault.name}, trial {number + 1}: {text}', file=sys.stderr)

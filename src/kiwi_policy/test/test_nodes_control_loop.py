@@ -10,6 +10,7 @@ from nodes_support import HOME, FakeRobot
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Source, State
 from kiwi_policy.core.features import NAMES
+from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes.control_loop import ControlLoop
 from kiwi_policy.nodes.ticks import TickClock
 
@@ -184,6 +185,23 @@ def test_a_short_silence_is_no_fault():
     rig.until(lambda: rig.ticks[-1].measured is not None)
     assert rig.core.state is State.RUNNING
     assert rig.loop.bus_errors > 0
+    rig.loop.stop()
+
+
+def silent():
+    raise HardwareError('no reply')
+
+
+def test_the_base_of_a_silent_robot_rests_before_the_fault():
+    rig = Rig(bus_timeout=5.0, blind_timeout=0.05)
+    rig.loop.start()
+    rig.run_chunk()
+    rig.until(lambda: rig.robot.state[6] > 0)
+    rig.robot.read = silent
+    rig.until(lambda: rig.robot.state[6] == 0)             # still written to
+    assert rig.core.state is State.RUNNING and rig.loop.blind_stops == 1
+    del rig.robot.read
+    rig.until(lambda: rig.robot.state[6] > 0)
     rig.loop.stop()
 
 

@@ -45,12 +45,24 @@ class Outcome:
         return not self.wrong
 
 
-def run(rig, fault, number):
-    """Make `fault` while the robot drives and let it recover; returns an `Outcome`."""
+def run(rig, fault, number, bound=float('inf')):
+    """Make `fault` while the robot drives and let it recover.
+
+    Args:
+        rig: `Rig`.
+        fault: `Fault`.
+        number: of the trial.
+        bound: s within which the base must stand.
+
+    Returns:
+        an `Outcome`.
+    """
     outcome = Outcome()
     try:
         rig.drive(seed=number)
         _run(rig, fault, number, outcome)
+        if outcome.base_stop is not None and not outcome.base_stop <= bound:
+            outcome.wrong.append(f'the base stood after {outcome.base_stop:.2f} s, not within {bound:g} s')
     except Unanswered as error:
         outcome.wrong.append(str(error))
     return outcome
@@ -64,6 +76,8 @@ def _run(rig, fault, number, outcome):
     if fault.stop is not Stop.NEVER:
         rig.until(lambda: not np.any(witness.newest.speeds[~silent]), 'the base to stand')
     _sleep_until(start + fault.seconds)
+    if fault.state is not None:
+        rig.until(lambda: rig.observer.state() == fault.state, f'executor state {fault.state}')
     if fault.stop is not Stop.NEVER:
         _watch_arm(rig, outcome)
     healed = time.monotonic()

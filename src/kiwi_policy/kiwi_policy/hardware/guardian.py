@@ -41,7 +41,8 @@ def main(port, driver_pid, timeout, wheels):
     why = {DEAD: f'process {driver_pid}, which drove the wheels, ended without a word',
            HUNG: f'process {driver_pid} was silent for {timeout:g} s while the wheels turned, and was killed',
            STOP: f'process {driver_pid} could not stop the wheels'}[last_word]
-    say(f'{why}: ' + ('the wheels are commanded to stand, and confirm it' if standing else 'NOT ALL WHEELS ARE KNOWN TO STAND'))
+    say(f'{why}: ' + ('the wheels are commanded to stand, and confirm it' if standing
+                      else 'not all wheels are known to stand'))
     return 0 if standing else 1
 
 

@@ -125,7 +125,7 @@ class LeKiwiHardware:
         self._robot, self._known = robot, True
 
     def read(self):
-        """Measured state (9,) float64 in LeRobot's order and units. A reading that is garbled at once is repeated once."""
+        """Measured state (9,) float64 in LeRobot's order and units. A garbled reading is repeated once."""
         robot = self._connected()
         self._beat()
         started = time.monotonic()

@@ -243,7 +243,8 @@ def main(args=None, make_hardware=lekiwi):
         every(node, 0.5, node.check_alive)
         process.spin(node, interrupt.is_set, at_end=node.halt, poll=0.05)
         if interrupt.is_set():
-            node.get_logger().info(f'ends on {signal.Signals(interrupt.number).name}: base at rest, arm held under torque')
+            name = signal.Signals(interrupt.number).name
+            node.get_logger().info(f'ends on {name}: base at rest, arm held under torque')
         return 0
     except ParameterError as error:
         return process.fail(NAME, error, process.MISCONFIGURED)

@@ -4,7 +4,6 @@ Whatever configuration of the executor is accepted never moves it beyond its lim
 """
 
 import json
-import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -181,9 +180,10 @@ def test_no_accepted_configuration_moves_beyond_its_limits(values, numbers, size
 
 
 @pytest.fixture(scope='module')
-def executor(tmp_path_factory):
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'OFF'
-    rclpy.init(args=['--ros-args', '-p', 'rate:=100.0'])
+def executor():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'OFF')
+        rclpy.init(args=['--ros-args', '-p', 'rate:=100.0'])
     node = ChunkExecutorNode(lambda parameters: FakeRobot())
     node.trigger_configure()
     node.trigger_activate()

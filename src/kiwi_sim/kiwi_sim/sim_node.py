@@ -18,6 +18,8 @@ from geometry_msgs.msg import Point, Pose2D
 from kiwi_msgs.msg import TaskState
 from kiwi_msgs.srv import ResetWorld
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -55,9 +57,10 @@ class SimNode(Node):
         self._simulation.start()
         self._task_state = self.create_publisher(TaskState, 'sim/task_state', _STATE)
         self.create_service(ResetWorld, 'sim/reset', self._reset)
-        self.create_timer(1.0 / options.task_state_rate, self._publish_task_state)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)        # a step of the system clock moves nothing
+        self.create_timer(1.0 / options.task_state_rate, self._publish_task_state, clock=steady)
         self._lost = 0.0
-        self.create_timer(LOST_INTERVAL, self._report_lost)
+        self.create_timer(LOST_INTERVAL, self._report_lost, clock=steady)
         link = options.port_link or default_port_link()
         print(f'servo bus on {self._simulation.bus.path}, link {link}', flush=True)
 

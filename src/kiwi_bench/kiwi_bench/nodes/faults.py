@@ -123,7 +123,9 @@ def reset(rig):
 def restart(rig):
     """Start the executor again, as a new start of the system does."""
     rig.ended('executor')
+    rig.observer.statuses.clear()
     rig.start_executor()
+    rig.until(lambda: rig.observer.state() is not None, 'the new executor')
     rig.begin()
 
 
@@ -198,8 +200,8 @@ FAULTS = {fault.name: fault for fault in (
     Fault('clock_step', 'The system clock as executor, policy and cameras read it goes an hour back, and 3 s later '
           'an hour forward.', 'Nothing: due times, ages and timers rest on the monotonic clock.', Stop.NEVER, AUTOMATIC,
           lambda rig, _trial: rig.step_clocks(CLOCK_STEP), heartbeat, heal=lambda rig: rig.step_clocks(0.0), seconds=3.0),
-    Fault('bus_checksums', '5 % of the servos\' replies with a flipped bit, for 3 s.', 'A tick without a valid reading goes '
-          'on with the last one; each is counted.', Stop.NEVER, AUTOMATIC, _corrupt(0.05), diagnostic('bus errors', 1),
+    Fault('bus_checksums', '5 % of the servos\' replies with a flipped bit, for 3 s.', 'A garbled reading is repeated where there is '
+          'time; a tick without one goes on with the last, and is counted.', Stop.NEVER, AUTOMATIC, _corrupt(0.05), diagnostic('bus errors', 1),
           heal=_corrupt(0.0), seconds=3.0),
     Fault('bus_unplugged', 'The plug of the servo bus is pulled and put back 2 s later.', 'Nothing reaches the servos while '
           'it is out. `FAULT`, latched; the executor connects by itself and stops the wheels first.', Stop.FAULT, RESET,
@@ -216,7 +218,7 @@ FAULTS = {fault.name: fault for fault in (
           all_of(status(S.STARVED), line('policy', 'no chunk: camera')), heal=_cameras('on'), seconds=2.0),
     Fault('executor_terminated', 'SIGTERM to chunk_executor_node.', 'It stops the base, closes the bus with the torque on '
           'and ends with status 0.', Stop.FAULT, RESTART, _kill('executor', signal.SIGTERM),
-          line('executor', 'ends on signal'), recover=restart),
+          line('executor', 'ends on SIGTERM'), recover=restart),
     Fault('executor_killed', 'SIGKILL to chunk_executor_node.', 'Its guardian stops the wheels until each confirms it. The '
           'arm holds its last goal.', Stop.FAULT, RESTART, _kill('executor', signal.SIGKILL),
           line('executor', 'guardian: '), recover=restart, trials=20),

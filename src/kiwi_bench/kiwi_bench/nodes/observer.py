@@ -22,7 +22,8 @@ from kiwi_policy.nodes import conversions, qos
 from kiwi_policy.nodes.images import encode_rgb
 
 RATE = 30.0         # Hz of the played cameras and of /clock
-PATIENCE = 60.0    # s; bounds hangs only
+PATIENCE = 60.0     # s; bounds hangs only
+ANSWER = 5.0        # s after which a call is made again
 
 
 class Unanswered(RuntimeError):
@@ -79,15 +80,21 @@ class Observer:
             thread.start()
 
     def call(self, service, **fields):
-        """Call a service; returns its response. Raises Unanswered."""
-        client, answered = self._clients[service], threading.Event()
-        if not client.wait_for_service(PATIENCE):
-            raise Unanswered(f'there is no service {client.srv_name}')
-        future = client.call_async(client.srv_type.Request(**fields))
-        future.add_done_callback(lambda _: answered.set())
-        if not answered.wait(PATIENCE):
-            raise Unanswered(f'{client.srv_name} did not answer')
-        return future.result()
+        """Call a service, again where the answer is lost with a server that ends; returns its response.
+
+        Raises:
+            Unanswered: nobody answers.
+        """
+        client, deadline = self._clients[service], time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if not client.wait_for_service(1.0):
+                continue
+            answered = threading.Event()
+            future = client.call_async(client.srv_type.Request(**fields))
+            future.add_done_callback(lambda _, answered=answered: answered.set())
+            if answered.wait(ANSWER):
+                return future.result()
+        raise Unanswered(f'{client.srv_name} did not answer')
 
     def state(self):
         """The executor's newest state, None before the first."""

@@ -22,7 +22,7 @@ from kiwi_sim.servos import CALIBRATION_PATH
 EXECUTOR, POLICY = 'kiwi_policy.nodes.chunk_executor_node', 'kiwi_bench.nodes.scripted_policy_node'
 FULL_SPEED = np.abs(body_to_wheel_raw(np.array(scripted_policy_node.BASE_VELOCITY)))
 """(3,) ticks/s of the wheels as the policy drives them."""
-PATIENT = {'executor': ('reply_timeout:=0.5', 'bus_timeout:=3.0', 'guardian_timeout:=1.0', 'connect_timeout:=300.0'),
+PATIENT = {'executor': ('reply_timeout:=0.5', 'bus_timeout:=3.0', 'blind_timeout:=1.0', 'guardian_timeout:=1.0', 'connect_timeout:=300.0'),
            'policy': ('max_image_age:=3.0', 'max_state_age:=3.0', 'wait_for_inputs:=5.0')}
 """Parameters for a machine whose processes may wait seconds for a processor."""
 

@@ -4,6 +4,7 @@ configure connects the robot, activate starts the control loop, deactivate bring
 keeps the arm where it is, cleanup and shutdown close the bus. Torque is never released here.
 """
 
+import signal
 import sys
 import time
 
@@ -22,6 +23,7 @@ from kiwi_policy.nodes.executor_parameters import TABLE, derating_limits, execut
 from kiwi_policy.nodes.executor_session import ExecutorSession
 from kiwi_policy.nodes.operator_ports import OperatorPorts
 from kiwi_policy.nodes.parameters import declare
+from kiwi_policy.nodes.timers import every
 
 NAME = 'chunk_executor_node'
 INACTIVE = f'{NAME} is not active: configure and activate it first'
@@ -67,8 +69,8 @@ class ChunkExecutorNode(LifecycleNode):
         OperatorPorts(self, lambda: self._session, TABLE, INACTIVE)
         self.create_service(BeginEpisode, 'executor/begin_episode', self._on_begin)
         self.create_service(EndEpisode, 'executor/end_episode', self._on_end)
-        self.create_timer(0.2, self._log_news)
-        self.create_timer(1.0, self._publish_diagnostics)
+        every(self, 0.2, self._log_news)
+        every(self, 1.0, self._publish_diagnostics)
 
     # Lifecycle.
 
@@ -101,6 +103,7 @@ class ChunkExecutorNode(LifecycleNode):
     def on_deactivate(self, state):
         """End the control loop: base at rest, arm held."""
         self._end_session()
+        self.get_logger().warning('deactivated: base at rest, arm held under torque')
         return super().on_deactivate(state)
 
     def on_cleanup(self, _state):
@@ -117,6 +120,11 @@ class ChunkExecutorNode(LifecycleNode):
         """As cleanup, after a transition that raised."""
         self._teardown()
         return TransitionCallbackReturn.SUCCESS
+
+    def halt(self):
+        """End the control loop at once: base at rest, arm held."""
+        if self._session is not None:
+            self._session.loop.stop()
 
     def rest(self):
         """Base at rest, arm held, bus closed: from any state, half-built ones too."""
@@ -229,8 +237,10 @@ def main(args=None, make_hardware=lekiwi):
             realtime.lock_memory()
         if node.parameters.autostart:
             autostart(node, interrupt)
-        node.create_timer(0.5, node.check_alive)
-        process.spin(node, interrupt.is_set)
+        every(node, 0.5, node.check_alive)
+        process.spin(node, interrupt.is_set, at_end=node.halt, poll=0.05)
+        if interrupt.is_set():
+            node.get_logger().info(f'ends on {signal.Signals(interrupt.number).name}: base at rest, arm held under torque')
         return 0
     except ParameterError as error:
         return process.fail(NAME, error, process.MISCONFIGURED)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kiwi_policy.core.blind_base import BlindBase
 from kiwi_policy.core.executor import Command, Request, Source, State
 from kiwi_policy.core.states import LATCHED
 from kiwi_policy.hardware.interface import HardwareError
@@ -59,6 +60,8 @@ class ControlLoop:
         reconnect_interval: s between attempts to reach the robot again.
         aside: called with the tick's index and time where the robot has answered and half of the period is left,
             for what may be skipped on a busy tick.
+        blind_timeout: s without an answer after which the base rests until there is one.
+        tell: called with (level, text) for what the log should say; must be quick.
 
     Attributes:
         jitter: `Histogram` of s by which ticks start later than their due times. A tick that is left out because the
@@ -68,11 +71,13 @@ class ControlLoop:
         scheduling: in words, how the control thread is scheduled.
     """
 
-    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0, aside=None):
+    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=0.05, aside=None,
+                 blind_timeout=0.15, tell=lambda level, text: None):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
-        self._aside = aside
+        self._aside, self._tell = aside, tell
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)
+        self._blind = BlindBase(blind_timeout, clock.period)
         self._mailbox = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='control', daemon=True)
@@ -91,6 +96,11 @@ class ControlLoop:
     def running(self):
         """True while the control thread lives."""
         return self._thread.is_alive()
+
+    @property
+    def blind_stops(self):
+        """How often the base was stopped because the robot was silent."""
+        return self._blind.stops
 
     @property
     def connected(self):
@@ -149,7 +159,7 @@ class ControlLoop:
         reading = time.monotonic() - started
         self._drain(now, fresh)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
-        command = self._core.step(now, state)
+        command = self._stop_blind(self._core.step(now, state), started)
         request = self._core.request(now)
         commanded = time.monotonic()
         self._write(command)
@@ -158,6 +168,15 @@ class ControlLoop:
         self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
             self._aside(index, now)
+
+    def _stop_blind(self, command, started):
+        silent = 0.0 if self._answered or self._silent_since is None else started - self._silent_since
+        stops = self._blind.stops
+        command = self._blind.apply(command, silent)
+        if self._blind.stops > stops:
+            self._tell('warning', f'no answer from the robot for {silent:.2f} s: the base rests until there is one: '
+                                  f'{self.last_error}')
+        return command
 
     def _read(self):
         if self._reconnector.busy:

@@ -22,6 +22,7 @@ def _control(status, loop):
     state = status.state if status else State.IDLE
     figures = {
         'bus errors': loop.bus_errors, 'last bus error': loop.last_error, 'missed ticks': loop.missed_ticks,
+        'base stops in silence': loop.blind_stops,
         'scheduling': loop.scheduling, **_times('jitter', loop.jitter), **_times('cycle', loop.cycle),
         **_times('bus', loop.bus),
         'jitter histogram (ms)': ', '.join(str(edge) for edge in JITTER_EDGES),

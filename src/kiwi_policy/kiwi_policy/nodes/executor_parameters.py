@@ -32,7 +32,10 @@ TABLE = (
       's', 0.005, 1.0),
     P('read_retries', 0, 'Extra attempts for a read that fails, at the expense of the control rate.', 'attempts', 0, 5),
     P('bus_timeout', 0.5, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
-    P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
+    P('blind_timeout', 0.15, 'Silence of the robot after which the base rests until it answers; the arm goes on.', 's', 0.03,
+      5.0),
+    P('reconnect_interval', 0.05, 'Time between attempts to reach a lost robot again: its wheels may still turn.', 's', 0.02,
+      60.0),
     P('guardian_timeout', 0.2, 'Silence of this node, the wheels turning, after which its guardian kills it and stops '
       'them; 0 runs without a guardian.', 's', 0.0, 1.0),
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '

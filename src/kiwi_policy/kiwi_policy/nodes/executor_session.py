@@ -49,7 +49,8 @@ class ExecutorSession:
             self._core.operator.release()
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
-                                parameters.bus_timeout, parameters.reconnect_interval, self.health.tick)
+                                parameters.bus_timeout, parameters.reconnect_interval, self.health.tick,
+                                parameters.blind_timeout, self.board.tell)
 
     def note(self, tick):
         """Keep the board; returns the ExecutorStatus message to publish, None where it is not due."""

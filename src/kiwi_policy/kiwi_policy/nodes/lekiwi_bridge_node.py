@@ -24,6 +24,7 @@ from kiwi_policy.nodes.bridge_parameters import TABLE
 from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.parameters import declare
+from kiwi_policy.nodes.timers import every
 from kiwi_policy.nodes.worker import NewestJobWorker
 
 NAME = 'lekiwi_bridge_node'
@@ -54,8 +55,8 @@ class LeKiwiBridgeNode(Node):
             raise
         self._bridge = Bridge(host, port, self._on_pictures, p.stale_after, p.command_timeout)
         self._thread = threading.Thread(target=self._serve, name='bridge', daemon=True)
-        self.create_timer(0.2, self._look)
-        self.create_timer(1.0, self._publish_diagnostics)
+        every(self, 0.2, self._look)
+        every(self, 1.0, self._publish_diagnostics)
 
     def start(self):
         """Start serving."""

@@ -74,16 +74,25 @@ def start(args=None, help_text=''):
     return interrupt
 
 
-def spin(node, ended, executor=None):
-    """Spin until `ended()` is true or rclpy shuts down."""
+def spin(node, ended, executor=None, at_end=lambda: None, poll=0.2):
+    """Spin until `ended()` is true or rclpy shuts down.
+
+    Args:
+        node: the node.
+        ended: asked every `poll` s at least.
+        executor: default: one thread.
+        at_end: called at once then, before callbacks come to their end.
+        poll: s.
+    """
     executor = executor or SingleThreadedExecutor()
     executor.add_node(node)
     try:
         while rclpy.ok() and not ended():
-            executor.spin_once(timeout_sec=0.2)
+            executor.spin_once(timeout_sec=poll)
     except ExternalShutdownException:
         pass
     finally:
+        at_end()
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)

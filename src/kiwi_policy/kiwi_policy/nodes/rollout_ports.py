@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 from kiwi_policy.nodes import qos
 from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.rollout_runner import RunAborted
+from kiwi_policy.nodes.timers import every
 
 HURRIED = 1.0       # s that a service may take once the run is interrupted
 POLL = 0.05         # s
@@ -50,7 +51,7 @@ class RolloutPorts:
                 node.create_subscription(
                     CompressedImage, f'camera/{camera}/image_raw/compressed',
                     lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)
-            node.create_timer(1.0 / parameters.video_rate, self._take_frame)
+            every(node, 1.0 / parameters.video_rate, self._take_frame)
 
     def missing(self):
         """What has not been heard of yet, in words."""

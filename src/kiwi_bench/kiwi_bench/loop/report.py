@@ -13,7 +13,7 @@ BAR = 40        # characters of the longest bar
 INTRODUCTION = """\
 # The control loop in real time
 
-Written by `kiwi-bench-loop` (`make bench-loop`): the real `chunk_executor_node` drives the emulated servo bus with wire
+Written by `make bench-loop` (`bench_loop` of kiwi_bench): the real `chunk_executor_node` drives the emulated servo bus with wire
 time, a played policy answers every request after the inference time given, and arm and base move all the while.
 
 - **jitter**: how much later than its due time a tick starts. Due times lie on a fixed grid, so a late tick counts once.
@@ -109,7 +109,7 @@ def main(words=None):
             fresh.write_text(text)
             os.replace(fresh, path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f'kiwi-bench-loop: cannot add {words[1]} to the report in {folder}: {type(error).__name__}: {error}',
+        print(f'bench_loop: cannot add {words[1]} to the report in {folder}: {type(error).__name__}: {error}',
               file=sys.stderr)
         return 1
     jitter = run['jitter_ms']

@@ -4,7 +4,6 @@ Whatever configuration of the executor is accepted never moves it beyond its lim
 """
 
 import json
-import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +14,8 @@ from hypothesis import strategies as st
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('kiwi_msgs')
 
+from kiwi_msgs.msg import PolicyInfo  # noqa: E402
+from kiwi_msgs.srv import BeginEpisode, EndEpisode  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from nodes_support import HOME, FakePolicy, FakeRobot  # noqa: E402
@@ -181,9 +182,10 @@ def test_no_accepted_configuration_moves_beyond_its_limits(values, numbers, size
 
 
 @pytest.fixture(scope='module')
-def executor(tmp_path_factory):
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'OFF'
-    rclpy.init(args=['--ros-args', '-p', 'rate:=100.0'])
+def executor():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'OFF')
+        rclpy.init(args=['--ros-args', '-p', 'rate:=100.0'])
     node = ChunkExecutorNode(lambda parameters: FakeRobot())
     node.trigger_configure()
     node.trigger_activate()
@@ -226,4 +228,19 @@ def test_a_transition_that_there_is_not_is_refused(executor, number, label):
     request = ChangeState.Request(transition=Transition(id=number, label=label))
     answer = service(executor, ChangeState).callback(request, ChangeState.Response())
     assert not answer.success
+    executor.check_alive()
+
+
+@settings(CORE, max_examples=60)
+@given(episode=st.text(max_size=30), task=st.text(max_size=30), reason=st.text(max_size=30), known=st.booleans())
+def test_any_episode_is_begun_and_ended_or_refused_in_words(executor, episode, task, reason, known):
+    info = PolicyInfo(run_id=1, names=list(NAMES), period=0.01, horizon=16, n_action_steps=16) if known else None
+    executor._info, executor.count_publishers = info, lambda topic: 1
+    begin, end = service(executor, BeginEpisode), service(executor, EndEpisode)
+    begun = begin.callback(BeginEpisode.Request(episode_id=episode, task=task), BeginEpisode.Response())
+    assert begun.message and begun.success is bool(known and episode)
+    ended = end.callback(EndEpisode.Request(reason=reason), EndEpisode.Response())
+    assert ended.success and ended.message
+    if begun.success:
+        assert ended.status.episode_id == episode
     executor.check_alive()

@@ -10,7 +10,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 POLICY = SOURCE / 'kiwi_policy' / 'kiwi_policy'
 SIM = SOURCE / 'kiwi_sim' / 'kiwi_sim'
 BRINGUP = SOURCE / 'kiwi_bringup'
-OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
+OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_bench', 'kiwi_msgs', 'kiwi_training')
 ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
        'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
 ROS_NODES = {'sim_node.py', 'sim_host.py', 'operator_port.py'}
@@ -75,6 +75,11 @@ def test_rclpy_appears_in_nodes_only():
 
 def test_nothing_at_run_time_imports_the_training_package():
     assert offenders(SOURCE, lambda name: top(name) == 'kiwi_training') == []
+
+
+def test_nothing_imports_the_benchmarks():
+    assert [wrong for folder in (POLICY, SIM, BRINGUP)
+            for wrong in offenders(folder, lambda name: top(name) == 'kiwi_bench')] == []
 
 
 def test_the_simulation_knows_only_the_core():

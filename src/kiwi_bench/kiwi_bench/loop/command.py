@@ -20,7 +20,7 @@ from kiwi_bringup.process import OnExit, Process, node_command
 from kiwi_bringup.run import locate
 from kiwi_bringup.supervisor import Supervisor
 
-PROGRAM = 'kiwi-bench-loop'
+PROGRAM = 'bench_loop'
 BUS_PRIORITY = 20
 READY_TIMEOUT = 180.0  # s; a busy machine imports torch slowly
 
@@ -34,9 +34,9 @@ A run of the same rate, load and priorities replaces the one before in DOCS/loop
 
 EPILOG = """\
 examples:
-  kiwi-bench-loop                              30 Hz and 50 Hz, 10 minutes each, all processors loaded
-  kiwi-bench-loop --rate 30 --no-priority      the executor as an ordinary process
-  kiwi-bench-loop --minutes 1 --no-load --docs /tmp/loop
+  bench_loop                              30 Hz and 50 Hz, 10 minutes each, all processors loaded
+  bench_loop --rate 30 --no-priority      the executor as an ordinary process
+  bench_loop --minutes 1 --no-load --docs /tmp/loop
 
 Real-time priorities need root, or rtprio in /etc/security/limits.conf. A short run says little about rare events.
 

@@ -13,8 +13,8 @@ BAR = 40        # characters of the longest bar
 INTRODUCTION = """\
 # The control loop in real time
 
-Written by `kiwi-bench-loop` (`make bench-loop`): the real `chunk_executor_node` drives the emulated servo bus with wire
-time, a played policy answers every request after the inference time given, and arm and base move all the while.
+Written by `make bench-loop` (`bench_loop` of kiwi_bench): the real `chunk_executor_node` drives the emulated servo bus
+with wire time, a played policy answers every request after the inference time given, and arm and base move all the while.
 
 - **jitter**: how much later than its due time a tick starts. Due times lie on a fixed grid, so a late tick counts once.
 - **missed**: ticks left out because the one before lasted longer than a period.
@@ -29,7 +29,8 @@ time, a played policy answers every request after the inference time given, and 
 Times in ms."""
 
 COLUMNS = ('rate', 'load', 'executor', 'bus', 'min', 'ticks', 'jitter p50 / p95 / p99 / max', 'floor p99 / max',
-           'missed', 'cycle p50 / p95 / max', 'bus p50 / p95', 'bus errors', 'underruns', 'skipped', 'chunk p50 / p95', 'stolen')
+           'missed', 'cycle p50 / p95 / max', 'bus p50 / p95', 'bus errors', 'underruns', 'skipped',
+           'chunk p50 / p95', 'stolen')
 
 
 def key(run):
@@ -57,7 +58,8 @@ def row(run):
     return [f'{run["rate"]:g} Hz', f'`{run["load"]}`' if run['load'] else 'none', run['scheduling'],
             f'real time, priority {run["bus_priority"]}' if run['bus_priority'] else 'ordinary', f'{run["minutes"]:g}',
             str(run['ticks']), several(jitter, 'p50', 'p95', 'p99', 'max'),
-            several(probe, 'p99', 'max') if probe else '-', str(run['missed_ticks']), several(cycle, 'p50', 'p95', 'max'), several(bus, 'p50', 'p95'),
+            several(probe, 'p99', 'max') if probe else '-', str(run['missed_ticks']), several(cycle, 'p50', 'p95', 'max'),
+            several(bus, 'p50', 'p95'),
             str(run['bus_errors']), str(run['underruns']), str(run['skipped']),
             several(run['chunk_latency_ms'], 'p50', 'p95'), f'{run["stolen_percent"]:g} %']
 
@@ -109,7 +111,7 @@ def main(words=None):
             fresh.write_text(text)
             os.replace(fresh, path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f'kiwi-bench-loop: cannot add {words[1]} to the report in {folder}: {type(error).__name__}: {error}',
+        print(f'bench_loop: cannot add {words[1]} to the report in {folder}: {type(error).__name__}: {error}',
               file=sys.stderr)
         return 1
     jitter = run['jitter_ms']

@@ -63,6 +63,7 @@ class ControlLoop:
         aside: called with the tick's index and time where the robot has answered and half of the period is left,
             for what may be skipped on a busy tick.
         blind_timeout: s without an answer after which the base rests until there is one.
+        tell: called with (level, text) for what the log should say; must be quick.
 
     Attributes:
         jitter: `Histogram` of s by which ticks start later than their due times. A tick that is left out because the
@@ -73,9 +74,9 @@ class ControlLoop:
     """
 
     def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=0.05, aside=None,
-                 blind_timeout=0.15):
+                 blind_timeout=0.15, tell=lambda level, text: None):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
-        self._aside = aside
+        self._aside, self._tell = aside, tell
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)
         self._blind = BlindBase(blind_timeout, clock.period)
@@ -176,8 +177,8 @@ class ControlLoop:
         stops = self._blind.stops
         command = self._blind.apply(command, silent)
         if self._blind.stops > stops:
-            logger.warning('no answer from the robot for %.2f s: the base rests until there is one: %s', silent,
-                           self.last_error)
+            self._tell('warning', f'no answer from the robot for {silent:.2f} s: the base rests until there is one: '
+                                  f'{self.last_error}')
         return command
 
     def _read(self):

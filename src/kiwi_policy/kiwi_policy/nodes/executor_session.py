@@ -52,7 +52,7 @@ class ExecutorSession:
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
                                 parameters.bus_timeout, parameters.reconnect_interval, self.health.tick,
-                                parameters.blind_timeout)
+                                parameters.blind_timeout, self.board.tell)
         self.takeover = TakeoverInbox(self.loop.submit, self._core.takeover, self.board.tell)
 
     def note(self, tick):

@@ -107,7 +107,7 @@ def test_every_message_between_start_and_stop_is_there_byte_by_byte(rig):
 
 def test_parameters_of_all_nodes_stand_in_each_bag_and_live_changes_after_them(rig):
     rig.graph.start('camera', 'kiwi_policy.nodes.camera_node', 'source:=synthetic', 'rate:=5.0', 'camera:=wrist')
-    rig.start_recorder('poll_interval:=0.02')
+    rig.start_recorder('poll_interval:=0.03')
     rig.caller.until(lambda: rig.caller.heard['/camera/wrist/image_raw/compressed'])
     for index in (1, 2):
         folder = rig.folder / f'rollout_{index}'
@@ -122,7 +122,7 @@ def test_parameters_of_all_nodes_stand_in_each_bag_and_live_changes_after_them(r
         values = {parameter.name: parameter.value for parameter in events['/camera_node'].new_parameters}
         assert values['rate'].double_value == 5.0 and values['camera'].string_value == 'wrist'
         own = {parameter.name: parameter.value for parameter in events['/recorder_node'].new_parameters}
-        assert own['poll_interval'].double_value == 0.02
+        assert own['poll_interval'].double_value == 0.03
 
 
 def test_wrong_calls_are_answered_in_words(rig):

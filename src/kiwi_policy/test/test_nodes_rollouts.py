@@ -309,7 +309,7 @@ def test_the_simulation_judges_its_own_episode(task, verdict):
     stage.begin(LOG, 'pick')
     ports.task = SimpleNamespace(**task)
     assert stage.judge(False) == verdict
-    assert stage.judge(True) == (verdict or Verdict(False, 'timeout', labelled=False))
+    assert stage.judge(True) == (verdict or Verdict(False, 'timeout'))
     assert ports.called == [('reset', 9), ('begin', ('e', 'pick'))]
 
 

@@ -41,6 +41,7 @@ class RecorderNode(Node):
     def __init__(self):
         super().__init__(NAME)
         self.parameters = p = declare(self, TABLE)
+        process.give_way(p.niceness)
         self._recording = None
         self._intake = Intake(self, topics(p.cameras), p.depth, p.poll_interval)
         parameters = self.create_publisher(ParameterEvent, SNAPSHOT, qos_profile_parameter_events)
@@ -159,7 +160,6 @@ def main(args=None):
     node = None
     try:
         node = RecorderNode()
-        process.give_way(node.parameters.niceness)
         process.spin(node, interrupt.is_set)
         return 0
     except ValueError as error:

@@ -39,6 +39,7 @@ setup(
             'rollout_node = kiwi_policy.nodes.rollout_node:main',
             'lekiwi_bridge_node = kiwi_policy.nodes.lekiwi_bridge_node:main',
             'camera_node = kiwi_policy.nodes.camera_node:main',
+            'takeover_node = kiwi_policy.nodes.takeover_node:main',
         ],
     },
 )

@@ -53,7 +53,7 @@ class BatchReader:
 
 
 def _take(array: np.ndarray, frames: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.take(array, frames, axis=0))
+    return torch.from_numpy(array.take(frames, axis=0))
 
 
 def images_to_float(batch: dict) -> dict:

@@ -46,17 +46,37 @@ class DemoLog:
 
 
 def dataset_features(image_size, cameras=features.CAMERAS, video=True):
-    """LeRobot's feature specification for LeKiwi at an image size (height, width)."""
+    """LeRobot's feature specification for LeKiwi.
+
+    Args:
+        image_size: (height, width) of all cameras, or camera -> (height, width).
+        cameras: names.
+        video: store videos, else one PNG per frame inside the parquet files.
+    """
+    sizes = image_size if isinstance(image_size, dict) else dict.fromkeys(cameras, image_size)
     vector = {'dtype': 'float32', 'shape': (features.DIM,), 'names': list(features.NAMES)}
-    image = {
-        'dtype': 'video' if video else 'image',
-        'shape': (*image_size, 3),
-        'names': ['height', 'width', 'channels'],
-    }
+    image = {'dtype': 'video' if video else 'image', 'names': ['height', 'width', 'channels']}
     return {
         'observation.state': vector,
         'action': dict(vector),
-        **{f'observation.images.{camera}': dict(image) for camera in cameras},
+        **{f'observation.images.{camera}': image | {'shape': (*sizes[camera], 3)} for camera in cameras},
+    }
+
+
+def writing_options(video=True, codec='h264'):
+    """Arguments of `LeRobotDataset.create` and `.resume` for writing frame by frame, libraries silenced."""
+    import av
+    import datasets
+    from lerobot.configs.video import RGBEncoderConfig
+
+    av.logging.set_libav_level(av.logging.ERROR)
+    datasets.disable_progress_bars()
+    return {
+        'video_backend': 'pyav',
+        'rgb_encoder': RGBEncoderConfig(vcodec=codec, **_tuning(codec)),
+        'streaming_encoding': video,
+        'encoder_queue_maxsize': _QUEUE,
+        'encoder_threads': 1,
     }
 
 
@@ -80,22 +100,10 @@ class DemoWriter:
     """
 
     def __init__(self, repo_id, root, options, seed, image_size, video=True, codec='h264', resume=False):
-        import av
-        import datasets
-        from lerobot.configs.video import RGBEncoderConfig
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-        av.logging.set_libav_level(av.logging.ERROR)
-        datasets.disable_progress_bars()
         self.root = Path(root)
-        encoder = RGBEncoderConfig(vcodec=codec, **_tuning(codec))
-        streaming = {
-            'video_backend': 'pyav',
-            'rgb_encoder': encoder,
-            'streaming_encoding': video,
-            'encoder_queue_maxsize': _QUEUE,
-            'encoder_threads': 1,
-        }
+        streaming = writing_options(video, codec)
         if resume:
             self.log = _resumable_log(self.root, options)
             self._dataset = LeRobotDataset.resume(repo_id, root=self.root, **streaming)

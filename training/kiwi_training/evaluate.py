@@ -37,7 +37,8 @@ def main(argv=None):
         return 2
     try:
         evaluation = evaluation_from(
-            arguments, partial(load_checkpoint, allow_short_action_steps=arguments.allow_short_action_steps))
+            arguments, partial(load_checkpoint, allow_short_action_steps=arguments.allow_short_action_steps),
+            partial(make_fork_env, spread=arguments.spread))
     except ValueError as error:
         print(f'kiwi-eval: {error}', file=sys.stderr)
         return 2
@@ -62,6 +63,7 @@ def evaluate(evaluation, arguments):
     output = Path(arguments.output or default_output(evaluation))
     output.parent.mkdir(parents=True, exist_ok=True)
     record = {'checkpoint': str(evaluation.checkpoint), 'fixed_start': arguments.fixed_start,
+              'spread': arguments.spread,
               'latency': evaluation.settings.latency, 'time_limit': evaluation.settings.time_limit,
               'image_delay': evaluation.settings.image_delay, 'jpeg': evaluation.settings.jpeg,
               'noise': evaluation.settings.noise,
@@ -81,6 +83,8 @@ def parse(argv=None):
     add('--rollouts', type=int, help='number of rollouts (200, or 50 with --fixed-start)')
     add('--seed', type=int, default=100000, help='seed of the first start; rollout i uses seed + i')
     add('--fixed-start', action='store_true', help='every rollout from the start of --seed, other sampling seeds')
+    add('--spread', type=float, default=1.0, metavar='X',
+        help="scatter of the starts, as a multiple of the demonstrations'")
     add('--jobs', type=int, default=2, help='worker processes')
     add('--executor', choices=MODES, default='latest', help='how chunks are executed')
     add('--latency', type=_latency, default=0.0,
@@ -127,6 +131,8 @@ def evaluation_from(arguments, make_policy=load_checkpoint, make_env=make_fork_e
     count = arguments.rollouts if arguments.rollouts is not None else 50 if arguments.fixed_start else 200
     if count < 1:
         raise ValueError(f'--rollouts must be at least 1, got {count}')
+    if not 0 <= arguments.spread < math.inf:
+        raise ValueError(f'--spread must be finite and at least 0, got {arguments.spread}')
     if arguments.jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {arguments.jobs}')
     if arguments.fixed_start:

@@ -82,10 +82,10 @@ def check_fit(policy, settings):
     executor.check_feasible()
 
 
-def make_fork_env(image_size, info):
-    """The simulated task as a policy sees it, see `environment_for`."""
+def make_fork_env(image_size, info, spread=1.0):
+    """The simulated task as a policy sees it, its starts scattered `spread` times as wide as the demonstrations'."""
     from kiwi_training.frugal_env import environment_for
-    return environment_for(info, image_size)
+    return environment_for(info, image_size, spread=spread)
 
 
 def run_all(evaluation, progress=None):

@@ -33,14 +33,15 @@ class FrugalForcedForkEnv(RenderOnDemand, ForcedForkEnv):
     """`ForcedForkEnv` that renders on demand."""
 
 
-def environment_for(info, image_size, task='fork'):
+def environment_for(info, image_size, task='fork', **options):
     """The simulated task with the cameras a policy reads, rendered as seldom as its history allows.
 
     Args:
         info: `PolicyInfo`.
         image_size: (height, width) in pixels.
         task: 'fork' or 'forced fork'.
+        options: of the environment, e.g. spread.
     """
     full, frugal = {'fork': (ForkEnv, FrugalForkEnv), 'forced fork': (ForcedForkEnv, FrugalForcedForkEnv)}[task]
     kind = frugal if info.n_obs_steps == 1 else full
-    return kind(image_size=image_size, cameras=tuple(info.cameras))
+    return kind(image_size=image_size, cameras=tuple(info.cameras), **options)

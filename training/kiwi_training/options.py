@@ -9,7 +9,8 @@ from pathlib import Path
 class TrainOptions:
     """Options of `kiwi-train`; see its --help for their meaning.
 
-    Exactly one of `steps` and `minutes` is set: the budget. `resize` is (height, width).
+    Exactly one of `steps` and `minutes` is set: the budget. `resize` is (height, width). `more_datasets` are
+    trained on together with `dataset`. `init` is the folder of a checkpoint whose weights and processors a run begins with.
     """
 
     dataset: str
@@ -35,6 +36,8 @@ class TrainOptions:
     save_steps: int | None = None
     save_minutes: float = 10.0
     imagenet_stats: bool = True
+    more_datasets: tuple[str, ...] = ()
+    init: str | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -59,7 +62,8 @@ class TrainOptions:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f'{path} holds options this version does not know: {sorted(unknown)}')
-        values['settings'] = tuple(values['settings'])
+        for name in ('settings', 'more_datasets'):
+            values[name] = tuple(values.get(name, ()))
         values['resize'] = tuple(values['resize']) if values['resize'] else None
         return cls(**values)
 

@@ -133,7 +133,7 @@ def natural_size(policy: PreTrainedConfig, meta) -> tuple[int, int] | None:
     size = getattr(policy, 'image_size', None)
     if not takes_uint8_images(policy) or size is None:
         return None
-    stored = {shape[:2] for shape in camera_shapes(meta).values()}
+    stored = {shape[:2] for part in getattr(meta, 'parts', (meta,)) for shape in camera_shapes(part).values()}
     return None if stored <= {tuple(size)} else tuple(size)
 
 

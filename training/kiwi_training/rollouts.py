@@ -151,7 +151,7 @@ class Direct:
 
 
 def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, make_executor=ChunkExecutor,
-                network=None):
+                network=None, operator=None):
     """Run one episode and judge it. A touched post ends it as a failure.
 
     Args:
@@ -163,6 +163,7 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, mak
         watch: called with the environment after every tick, e.g. to film it.
         make_executor: called with `settings.executor`; what it returns is used as a `ChunkExecutor` is.
         network: `Network` on which the chunks travel once the policy's latency is over; `Direct` where None.
+        operator: `takeovers.Operator` who may take over; None where nobody does.
 
     Returns:
         a `Rollout`.
@@ -175,6 +176,8 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, mak
     worker = _Worker(policy, settings, np.random.default_rng(sampling_seed), period,
                      np.random.default_rng((seed, sampling_seed)), network or Direct())
     executor.begin(f'seed-{seed}-{sampling_seed}', observation['observation.state'], 0.0)
+    if operator is not None:
+        operator.begin(env, seed)
     complete = getattr(env, 'complete', None)
     each_tick = complete if settings.image_delay else None
     actions, takeover, sources = [], [], []
@@ -183,6 +186,8 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, mak
         now = tick * period
         worker.see(each_tick(observation) if each_tick else observation)
         worker.deliver(executor, now)
+        if operator is not None:
+            operator.offer(executor, now)
         request = executor.request(now)
         if request is not None:
             worker.ask(request, None if each_tick else complete)
@@ -191,6 +196,8 @@ def run_rollout(env, policy, settings, seed, sampling_seed=None, watch=None, mak
         if executor.state is State.FAULT:
             outcome = 'fault'
             break
+        if operator is not None:
+            operator.note(observation, command)
         actions.append(command.values)
         takeover.append(command.takeover)
         sources.append(command.source)

@@ -17,6 +17,9 @@ EXAMPLES = """\
 examples:
   train the flow head for half an hour; the learning rate ends its cosine with the time
     kiwi-train --dataset demos --output runs/flow --minutes 30
+  train the policy that ran further, on its demonstrations and an operator's corrections (counted twice)
+    kiwi-train --init runs/flow --dataset demos --dataset corrections --dataset corrections --output runs/round1 \\
+               --steps 2000 --lr 3e-4
   the same run to the bit each time: a number of steps, a seed, a number of threads
     kiwi-train --dataset demos --output runs/flow --steps 20000 --seed 7 --threads 2
   the MSE baseline, and LeRobot's own policies
@@ -29,6 +32,8 @@ examples:
     kiwi-train --policy act --list-settings
   a dataset of large images, cached at a quarter of the size on another disk
     kiwi-train --dataset owner/name --output runs/real --resize 120x160 --cache-dir /data/kiwi --steps 50000
+  demonstrations together with what an operator corrected, which counts twice
+    kiwi-train --dataset demos --dataset corrections --dataset corrections --output runs/corrected --steps 20000
   go on after Ctrl-C, or train a finished run for longer
     kiwi-train --resume runs/flow
     kiwi-train --resume runs/flow --steps 40000
@@ -49,10 +54,15 @@ def build_parser() -> argparse.ArgumentParser:
         'kiwi-train', description=DESCRIPTION, epilog=EXAMPLES, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_argument_group('what to train')
-    what.add_argument('--dataset', metavar='ROOT', help='folder of a LeRobotDataset v3, or a Hub id owner/name')
+    what.add_argument('--dataset', metavar='ROOT', action='append',
+                      help='folder of a LeRobotDataset v3, or a Hub id owner/name; repeated: all of them as one, '
+                           'a dataset named twice counts twice')
     what.add_argument('--policy', default='kiwi_flow', metavar='TYPE',
                       help='LeRobot policy type: kiwi_flow, kiwi_bc, act, diffusion, ... (default kiwi_flow)')
     what.add_argument('--output', metavar='DIR', help='folder of the run; must not hold checkpoints yet')
+    what.add_argument('--init', metavar='CHECKPOINT',
+                      help='begin with the weights, config and normalisation of this checkpoint: its pretrained_model '
+                           'folder or a run; --policy, --horizon and --set policy.* are its own then')
     what.add_argument('--resume', metavar='DIR', help='continue the run in this folder, with its own options')
     what.add_argument('--set', action='append', default=[], metavar='policy.KEY=VALUE', dest='settings',
                       help='change a field of the config (also optimizer.KEY, scheduler.KEY); may be repeated')
@@ -150,12 +160,25 @@ def _options(parser: argparse.ArgumentParser, arguments: argparse.Namespace, arg
     if (Path(arguments.output) / checkpoint.CHECKPOINTS).exists():
         parser.error(f'{arguments.output} already holds checkpoints: continue them with --resume '
                      f'{arguments.output}, or choose another --output')
+    if arguments.init is not None:
+        from kiwi_training.fine_tuning import find_pretrained
+        fixed = ['--policy'] if arguments.policy != parser.get_default('policy') else []
+        fixed += ['--horizon'] if arguments.horizon is not None else []
+        fixed += [f'--set {text}' for text in arguments.settings if text.startswith('policy.')]
+        if fixed:
+            parser.error(f'{", ".join(fixed)}: with --init the policy\'s config is the checkpoint\'s')
+        arguments.init = str(find_pretrained(arguments.init))
     values = {name: value for name, value in vars(arguments).items()
               if name not in ('resume', 'list_settings', 'via_lerobot', 'no_imagenet_stats')}
     values['settings'] = tuple(values['settings'])
-    if Path(arguments.dataset).expanduser().is_dir():
-        values['dataset'] = str(Path(arguments.dataset).expanduser().resolve())
+    values['dataset'], *more = map(_located, arguments.dataset)
+    values['more_datasets'] = tuple(more)
     return TrainOptions(**values, imagenet_stats=not arguments.no_imagenet_stats), None
+
+
+def _located(dataset: str) -> str:
+    folder = Path(dataset).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else dataset
 
 
 def _list_settings(policy: str) -> int:

@@ -15,18 +15,18 @@ from lerobot.common.train_utils import get_step_identifier
 from lerobot.configs.default import DatasetConfig
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.train import TrainPipelineConfig
-from lerobot.policies.factory import make_policy, make_pre_post_processors
+from lerobot.policies.factory import make_policy
 from lerobot.utils.random_utils import set_seed
 from tqdm import tqdm
 
 from kiwi_training import checkpoint as checkpoints
 from kiwi_training.batches import BatchOrder, BatchReader, images_to_float, prefetched
 from kiwi_training.budget import LrSchedule, StepBudget, TimeBudget
-from kiwi_training.dataset_source import open_dataset
 from kiwi_training.ema import Ema
-from kiwi_training.frame_cache import load_frames
+from kiwi_training.fine_tuning import fine_tuned, make_processors
 from kiwi_training.freed_memory import keep_freed_memory
 from kiwi_training.interrupt import StopRequest
+from kiwi_training.joined import load_joined, open_datasets
 from kiwi_training.options import TrainOptions
 from kiwi_training.policy_setup import (
     Recipe,
@@ -41,7 +41,6 @@ from kiwi_training.policy_setup import (
 )
 from kiwi_training.precision import choose_precision
 from kiwi_training.run_log import RunLog
-from kiwi_training.statistics import mend_constants
 from kiwi_training.validation import split_episodes, validation_frames, validation_loss
 
 
@@ -72,8 +71,8 @@ class Trainer:
         if options.threads:
             torch.set_num_threads(options.threads)
         keep_freed_memory()
-        meta = open_dataset(options.dataset)
-        recipe = self._recipe(meta, resume_from)
+        meta = open_datasets((options.dataset, *options.more_datasets))
+        recipe, origin = self._recipe(meta, resume_from)
         self.accelerator = _accelerator(options, recipe.policy)
         if options.minutes and self.accelerator.num_processes > 1:
             raise ValueError('--minutes works with one process only, since each would follow its own clock; '
@@ -82,17 +81,14 @@ class Trainer:
         self._precision = {'no': 'fp32'}.get(self.accelerator.mixed_precision, self.accelerator.mixed_precision)
         with self.accelerator.main_process_first():
             size = options.resize or natural_size(recipe.policy, meta)
-            cache = load_frames(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
+            cache = load_joined(meta, Path(options.cache_dir) if options.cache_dir else None, size, say=self._say)
         set_image_size(meta, size)
         if options.imagenet_stats:
             set_imagenet_stats(meta)
         set_seed(options.seed, accelerator=self.accelerator)
         self.policy = make_policy(recipe.policy, ds_meta=meta)
         recipe.policy.pretrained_path = None
-        stats, constants = mend_constants(meta.stats)
-        for key, indices in constants.items():
-            self._say(f'{key}: values {indices} never change; they are normalised to 0')
-        self.processors = make_pre_post_processors(recipe.policy, dataset_stats=stats, dataset_meta=meta)
+        self.processors = make_processors(recipe.policy, meta, origin if options.init else None, self._say)
         self.optimizer = _prepared_optimizer(recipe.optimizer.build(self.policy.get_optim_params()))
         self.grad_clip_norm = recipe.optimizer.grad_clip_norm
         self._as_float = not takes_uint8_images(recipe.policy)
@@ -206,14 +202,21 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         return folder
 
-    def _recipe(self, meta, resume_from: Path | None) -> Recipe:
-        if resume_from is None:
-            return make_recipe(self.options, meta.fps)
+    def _recipe(self, meta, resume_from: Path | None) -> tuple[Recipe, Path | None]:
+        """The run's configs, and the folder of the weights it begins with (None: fresh ones)."""
+        options = self.options
+        if resume_from is None and options.init is None:
+            return make_recipe(options, meta.fps), None
         register_policies()
-        folder = resume_from / checkpoints.PRETRAINED
-        policy = PreTrainedConfig.from_pretrained(folder)
+        if resume_from is None:
+            folder = Path(options.init)
+            policy = fine_tuned(options, folder, meta)
+        else:
+            folder = resume_from / checkpoints.PRETRAINED
+            policy = PreTrainedConfig.from_pretrained(folder)
         policy.pretrained_path = folder
-        return Recipe(policy, *make_presets(self.options, policy))
+        return Recipe(policy, *make_presets(options, policy)), folder
+
 
     def _agreed(self, condition: bool) -> bool:
         """The main process's answer, so that all processes do the same."""

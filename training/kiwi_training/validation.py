@@ -12,19 +12,23 @@ VALIDATION_SEED = 0
 def split_episodes(meta, fraction: float) -> tuple[list[int], list[int]]:
     """(training, validation) episodes: the last ceil(n * fraction) of each task are held out.
 
-    That is lerobot-train's own rule. A fraction of 0 holds nothing out.
+    That is lerobot-train's own rule. A fraction of 0 holds nothing out. Of several datasets each is split by
+    itself and keeps an episode of each task to train on.
 
     Raises:
         ValueError: nothing would be left to train on.
     """
-    groups: dict[str, list[int]] = {}
-    for episode, tasks in enumerate(meta.episodes['tasks']):
-        groups.setdefault(tasks[0] if tasks else '', []).append(episode)
-    train, held = [], []
-    for episodes in groups.values():
-        count = math.ceil(len(episodes) * fraction)
-        train += episodes[:len(episodes) - count]
-        held += episodes[len(episodes) - count:]
+    parts = getattr(meta, 'parts', (meta,))
+    train, held, first = [], [], 0
+    for part in parts:
+        groups: dict[str, list[int]] = {}
+        for episode, tasks in enumerate(part.episodes['tasks'], first):
+            groups.setdefault(tasks[0] if tasks else '', []).append(episode)
+        for episodes in groups.values():
+            count = min(math.ceil(len(episodes) * fraction), len(episodes) - (len(parts) > 1))
+            train += episodes[:len(episodes) - count]
+            held += episodes[len(episodes) - count:]
+        first += part.total_episodes
     if not train:
         raise ValueError(f'a validation split of {fraction} of {meta.total_episodes} episodes leaves none to train on')
     return train, held

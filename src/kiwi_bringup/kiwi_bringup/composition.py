@@ -73,8 +73,9 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
                    on_exit=OnExit.RESPAWN, stop_stage=1)] if remote else []
     if not simulated:
         return *cameras, *bridge, policy, executor, rollout
-    world = node('kiwi_sim', 'sim_node', 'sim.yaml', {'port_link': str(bus_link)},
-                 remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
+    world = node('kiwi_sim', 'sim_node', 'sim.yaml', {
+        'port_link': str(bus_link), 'operator': arguments['operator'], 'start_spread': number('spread', arguments, float),
+    }, remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
     if not remote:
         return world, policy, executor, rollout
     host = Process('sim_host', client.host_command(locate('kiwi_sim') / 'lib' / 'kiwi_sim' / 'sim_host',

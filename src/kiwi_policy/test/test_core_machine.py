@@ -6,12 +6,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, ExecutorError, PolicyTraits, State
-from kiwi_policy.core.features import BASE, DIM, POSITIONS
+from kiwi_policy.core.features import BASE, DIM, NAMES, POSITIONS
 from kiwi_policy.core.states import ACTIVE, LATCHED, Source
+from kiwi_policy.core.takeover import OperatorCommand
 
 SOURCES = {State.IDLE: {Source.IDLE}, State.WAITING: {Source.HOLD}, State.RAMPING: {Source.RAMP},
            State.RUNNING: {Source.CHUNK}, State.STARVED: {Source.HOLD}, State.STOPPED: {Source.HOLD},
-           State.FAULT: {Source.HOLD}}
+           State.FAULT: {Source.HOLD}, State.TAKEOVER: {Source.OPERATOR}}
 
 
 class Machine(RuleBasedStateMachine):
@@ -72,13 +73,22 @@ class Machine(RuleBasedStateMachine):
         assert verdict.accepted == (verdict.reason == '')
         assert not (verdict.accepted and np.isnan(actions).any())
 
+    @rule(engaged=st.booleans(), seed=st.integers(0, 99), spoil=st.booleans())
+    def operate(self, engaged, seed, spoil):
+        values = np.random.default_rng(seed).normal(size=DIM) * 50.0
+        if spoil:
+            values[seed % DIM] = np.nan
+        active = self.ex.state in ACTIVE
+        verdict = self.ex.takeover.take(OperatorCommand(self.now, engaged, 'anna', NAMES, values), self.now)
+        assert verdict.accepted == (not engaged or (active and not spoil))
+
     @rule(ticks=st.integers(1, 12), jitter=st.floats(-0.3, 0.3))
     def run(self, ticks, jitter):
         for _ in range(ticks):
             self.now += PERIOD * (1 + jitter)
             request = self.ex.request(self.now)
             if request is not None:
-                assert self.ex.state in ACTIVE
+                assert self.ex.state in ACTIVE - {State.TAKEOVER}
                 assert np.all(np.isfinite(request.committed)) and request.committed.shape[1:] == (DIM,)
             command = self.ex.step(self.now, self.last)
             self.check(command)
@@ -90,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         step = np.array(self.limits.joint_speed) * PERIOD
         assert np.all(np.abs(command.values[POSITIONS] - self.last[POSITIONS]) <= step + 1e-6)
         assert np.all(np.abs(command.values[BASE]) <= np.array(self.limits.base_speed) + 1e-9)
-        if self.ex.state in LATCHED | {State.IDLE, State.WAITING}:
+        if self.ex.state in LATCHED | {State.IDLE} or (self.ex.state is State.WAITING and not self.ex.takeover.handed_back):
             assert np.all(command.values[BASE] == 0.0)
         if command.source is Source.CHUNK:
             assert command.index >= 0 and command.blended >= 1

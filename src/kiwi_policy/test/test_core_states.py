@@ -14,9 +14,9 @@ POSE = np.array([5.0, -60.0, 50.0, 60.0, -90.0, 40.0, 0.1, -0.1, 10.0])
 
 def test_the_numbers_are_those_of_the_messages():
     assert [state.name for state in State] == [
-        'IDLE', 'WAITING', 'RAMPING', 'RUNNING', 'STARVED', 'STOPPED', 'FAULT', 'MOVING', 'LIMP']
-    assert [source.name for source in Source] == ['IDLE', 'HOLD', 'RAMP', 'CHUNK', 'POSE']
-    assert list(State) == list(range(9)) and list(Source) == list(range(5))
+        'IDLE', 'WAITING', 'RAMPING', 'RUNNING', 'STARVED', 'STOPPED', 'FAULT', 'MOVING', 'LIMP', 'TAKEOVER']
+    assert [source.name for source in Source] == ['IDLE', 'HOLD', 'RAMP', 'CHUNK', 'POSE', 'OPERATOR']
+    assert list(State) == list(range(10)) and list(Source) == list(range(6))
 
 
 def test_idle_follows_the_measured_pose_and_asks_nothing():

@@ -14,7 +14,7 @@ pytest.importorskip('kiwi_msgs')
 
 from builtin_interfaces.msg import Time  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
-from kiwi_msgs.msg import ActionChunk, ChunkRequest, PolicyInfo  # noqa: E402
+from kiwi_msgs.msg import ActionChunk, ChunkRequest, PolicyInfo, TakeoverCommand  # noqa: E402
 from nodes_support import HOME, FakeRobot  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 
@@ -117,6 +117,37 @@ def test_no_message_crashes_the_executor_or_breaks_a_limit(session, info, messag
     assert session.loop.running, session.loop.crash
     assert session.robot.wrong == []
     assert session.end('done')[0]
+    session.reset()
+
+
+@st.composite
+def orders(draw):
+    """TakeoverCommand likewise."""
+    size = draw(st.just(9) | st.integers(0, 12))
+    return TakeoverCommand(
+        engaged=draw(st.booleans()), operator_name=draw(st.just('anna') | TEXT), names=draw(NAME_LISTS),
+        values=draw(st.lists(FLOATS, min_size=size, max_size=size)))
+
+
+@PROFILE
+@given(messages=st.lists(st.tuples(orders(), STAMPS, st.integers(0, 2)), max_size=6), begun=st.booleans())
+def test_no_takeover_command_crashes_the_executor_or_breaks_a_limit(session, messages, begun):
+    session.robot.last = session.robot.state.copy()
+    good = PolicyInfo(names=list(NAMES), period=1.0 / RATE, horizon=16, n_action_steps=16)
+    session.set_policy(good)
+    if begun:
+        assert session.begin('fuzz', 'task', good)[0]
+    before = session.robot.last.copy()
+    for message, stamp, wait in messages:
+        message.header.stamp = stamp
+        session.takeover.put(message)
+        ticks(session, wait)
+    ticks(session, 2)
+    assert session.loop.running, session.loop.crash
+    assert session.robot.wrong == []
+    if not begun:
+        assert np.array_equal(session.robot.last[POSITIONS], before[POSITIONS]), 'nobody takes over without an episode'
+    session.end('done')
     session.reset()
 
 

@@ -13,7 +13,7 @@ BRINGUP = SOURCE / 'kiwi_bringup'
 OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
 ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
        'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
-ROS_NODES = {'sim_node.py', 'sim_host.py'}
+ROS_NODES = {'sim_node.py', 'sim_host.py', 'operator_port.py'}
 
 
 def imports(path):

@@ -20,11 +20,17 @@ class ForkEnv(gymnasium.Env):
         image_size: (height, width) in pixels.
         cameras: cameras to render, of 'front', 'wrist' and 'overview'; () renders nothing.
         time_limit: simulated s.
+        spread: scatter of the starts, as a multiple of the demonstrations'.
+
+    Raises:
+        ValueError: an unknown camera, or a spread below 0.
     """
 
     metadata = {'render_modes': []}
 
-    def __init__(self, image_size=(96, 96), cameras=features.CAMERAS, time_limit=15.0):
+    def __init__(self, image_size=(96, 96), cameras=features.CAMERAS, time_limit=15.0, spread=1.0):
+        if not 0.0 <= spread < float('inf'):
+            raise ValueError(f'spread must be finite and >= 0, got {spread!r}')
         self.world = World()
         known = [self.world.model.camera(i).name for i in range(self.world.model.ncam)]
         unknown = set(cameras) - set(known)
@@ -32,6 +38,7 @@ class ForkEnv(gymnasium.Env):
             raise ValueError(f'unknown cameras {sorted(unknown)}, choose from {sorted(known)}')
         self.cameras = tuple(cameras)
         self.time_limit = time_limit
+        self.spread = spread
         self._views = {}
         self._image_size = tuple(image_size)
         spaces = {'observation.state': _box(features.DIM)}
@@ -86,7 +93,7 @@ class ForkEnv(gymnasium.Env):
 
     def _begin(self, seed, options):
         """Bring the world to the start of an episode."""
-        self.world.reset(seed)
+        self.world.reset(seed, self.spread)
 
     def _task_state(self):
         """`TaskState` of this moment."""

@@ -8,15 +8,15 @@ that nothing the robot sees before the fork tells which way it will take.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from kiwi_policy.core import features
 from kiwi_sim.ik import ArmIK
+from kiwi_sim.resume import Resumption, carried_side, resume_route
+from kiwi_sim.route import FORK_LEG, route
 
 SIDES = ('left', 'right')
-OPEN, CLOSED = 50.0, 3.0  # percent of the gripper's range
 WRIST_ROLL = -1.57  # rad
 
 BASE_GAIN = 4.0  # 1/s
@@ -25,78 +25,25 @@ SETTLE_BASE = 0.006  # m
 SETTLE_TIP = 0.012  # m
 SETTLE_SECONDS = 1.0
 
-HOVER = 0.09  # m, fingertip heights
-GRASP = 0.014
-CARRY = 0.035
-RELEASE = 0.018
-STANDOFF = 0.007
-"""m to the left of the cube at which the open gripper comes down, since its left finger is fixed."""
-
-FORK_LEG = 4
-"""Index of the first waypoint that depends on the side; the ones before end with the cube lifted."""
-
-
-@dataclass(frozen=True)
-class Waypoint:
-    """Where to be and how long to take for it.
-
-    Attributes:
-        tip: (3,) fingertips in the world, m.
-        base: (3,) base pose in the world: m, m, rad.
-        gripper: percent.
-        seconds: how long the way takes.
-        settle: wait until base and fingertips have arrived.
-    """
-
-    tip: tuple
-    base: tuple
-    gripper: float
-    seconds: float
-    settle: bool = False
-
-
-def route(cube, target, offset):
-    """Waypoints from the start to the placed cube.
-
-    Args:
-        cube, target: (2,) in the world, m.
-        offset: m to the left of the post's axis at which the cube passes it; negative is right.
-    """
-    pick = (0.0, 0.0, 0.0)
-    beside = (0.05, 0.0, 0.0)
-    place = (0.165, 0.0, 0.0)
-    above = (cube[0], cube[1] + STANDOFF)
-    return (
-        Waypoint((*above, HOVER), pick, OPEN, 1.3, settle=True),
-        Waypoint((*above, GRASP), pick, OPEN, 0.6, settle=True),
-        Waypoint((*cube, GRASP), pick, CLOSED, 0.4),
-        Waypoint((*cube, CARRY), pick, CLOSED, 0.3),
-        Waypoint((0.33, offset, CARRY), beside, CLOSED, 0.9),
-        Waypoint((target[0] - 0.01, offset, CARRY), place, CLOSED, 1.0, settle=True),
-        Waypoint((*target, CARRY), place, CLOSED, 0.8),
-        Waypoint((*target, RELEASE), place, CLOSED, 0.4),
-        Waypoint((*target, RELEASE), place, OPEN, 0.4),
-        Waypoint((*target, HOVER), place, OPEN, 0.5),
-        Waypoint((*target, HOVER), place, OPEN, 0.3),
-    )
-
 
 class Expert:
-    """Acts once per control period on a world that has just been reset.
+    """Acts once per control period, on a world that has just been reset or from the middle of an episode.
 
     Args:
         world: the `World`, whose ground truth the expert reads.
         rng: numpy Generator, independent of the world's; draws the side and the clearance.
-        side: 'left' or 'right' of the post; None draws it.
+        side: 'left' or 'right' of the post; None draws it, or keeps to the side the cube already is on.
+        resume: begin with the leg that the present state of the world calls for, see `resume`.
 
     Attributes:
         side: the side taken.
         done: the last waypoint has been reached.
     """
 
-    def __init__(self, world, rng, side=None, rate=features.RATE_HZ):
+    def __init__(self, world, rng, side=None, rate=features.RATE_HZ, resume=False):
         if side is None:
             side = SIDES[int(rng.integers(2))]
+            side = (carried_side(world) or side) if resume else side
         if side not in SIDES:
             raise ValueError(f'unknown side {side!r}, choose from {SIDES}')
         self.side = side
@@ -105,23 +52,22 @@ class Expert:
         self._rate = rate
         self._ik = ArmIK(world.model, WRIST_ROLL)
         clearance = 0.095 + rng.uniform(-0.005, 0.010)
-        self._route = route(
-            world.cube_position()[:2],
-            world.target_position(),
-            clearance if side == 'left' else -clearance,
-        )
+        offset = clearance if side == 'left' else -clearance
+        way = resume_route(world, offset) if resume else Resumption(
+            route(world.cube_position()[:2], world.target_position(), offset), FORK_LEG)
+        self._route, self._fork = way.waypoints, way.fork
         self._leg = 0
         self._ticks = 0
         self._from_joints = world.joint_angles()[:5].copy()
         self._joints = self._from_joints[:4]
         self._from_tip = None
         self._from_base = world.base_pose()
-        self._from_gripper = world.state()[5]
+        self._from_gripper = world.state()[5] if way.gripper is None else way.gripper
 
     @property
     def at_fork(self):
         """Whether the cube has been lifted, so that what follows depends on the side."""
-        return self._leg >= FORK_LEG
+        return self._leg >= self._fork
 
     def act(self):
         """The action (9,) of this control period, in LeRobot's units."""

@@ -1,7 +1,8 @@
-"""sim_node: the simulated LeKiwi as a process. Only this file and sim_host know ROS.
+"""sim_node: the simulated LeKiwi as a process. Only this file, operator_port and sim_host know ROS.
 
 Publishes camera/<name>/image_raw/compressed and sim/task_state, serves sim/reset, and prints the device
-of the emulated servo bus. Parameters: config/sim.yaml.
+of the emulated servo bus. With operator:=expert the scripted expert takes over where the policy goes
+wrong (takeover/command). Parameters: config/sim.yaml.
 """
 
 import contextlib
@@ -25,7 +26,9 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 
 from kiwi_policy.core.parameters import ParameterError, help_text, refuse_unknown
+from kiwi_sim.expert_operator import Rules
 from kiwi_sim.gl_backends import gl_backends
+from kiwi_sim.operator_port import OperatorPort
 from kiwi_sim.port_link import default_port_link
 from kiwi_sim.sim_parameters import TABLE
 
@@ -55,6 +58,11 @@ class SimNode(Node):
         self._task_state = self.create_publisher(TaskState, 'sim/task_state', _STATE)
         self.create_service(ResetWorld, 'sim/reset', self._reset)
         self.create_timer(1.0 / options.task_state_rate, self._publish_task_state)
+        self._operator = None
+        if options.operator == 'expert':
+            rules = Rules(options.operator_margin, options.operator_patience, options.operator_rate)
+            self._operator = OperatorPort(self, self._simulation.world, rules)
+        self._spread = options.start_spread
         self._lost = 0.0
         self.create_timer(LOST_INTERVAL, self._report_lost)
         link = options.port_link or default_port_link()
@@ -85,7 +93,8 @@ class SimNode(Node):
         wire = WireTime(latency=options.usb_latency, enabled=options.wire_time)
         return Simulation(
             plans, self._publish_frame, self._stop_on_fault, wire,
-            options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends)
+            options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends,
+            options.start_spread)
 
     def _publish_frame(self, camera, frame):
         message = CompressedImage(format='jpeg')
@@ -121,7 +130,9 @@ class SimNode(Node):
             self._lost = lost
 
     def _reset(self, request, response):
-        response.success = self._simulation.reset(request.seed, RESET_TIMEOUT, CAMERAS)
+        if self._operator is not None:
+            self._operator.forget()
+        response.success = self._simulation.reset(request.seed, RESET_TIMEOUT, CAMERAS, self._spread)
         if not response.success:
             response.message = (f'the world is reset, but no picture of it came within {RESET_TIMEOUT:.0f} s: '
                                 'the machine is too busy')
@@ -154,7 +165,7 @@ def _declare(node):
             raise ParameterError(
                 f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
-        setattr(values, parameter.name, value)
+        setattr(values, parameter.name, parameter.check(value))
     return values
 
 

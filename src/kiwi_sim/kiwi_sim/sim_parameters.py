@@ -28,6 +28,20 @@ TABLE = (
         'Pictures per second of the overview camera, for videos; 0 switches it off.', 'Hz', 0.0, 60.0),
     Parameter('overview_height', 240, 'Height of its pictures.', 'pixels', 16, 480),
     Parameter('overview_width', 320, 'Width of its pictures.', 'pixels', 16, 640),
+    Parameter(
+        'start_spread', 1.0,
+        "Scatter of the starts as a multiple of the demonstrations'.", '', 0.0, 4.0),
+    Parameter(
+        'operator', 'none',
+        'Who takes over where the policy goes wrong: nobody, or the scripted expert, which knows the truth '
+        '(takeover/command).', choices=('none', 'expert')),
+    Parameter(
+        'operator_margin', 0.06,
+        'How close to the axis of the post the gripper may come before the expert takes over.', 'm', 0.0, 0.2),
+    Parameter(
+        'operator_patience', 5.0,
+        'Time for the next stage (lifted, past the post, on the disc) before it does.', 's', 0.1, 600.0),
+    Parameter('operator_rate', 0.0, 'Takeovers at random beside.', 'Hz', 0.0, 10.0),
     Parameter('task_state_rate', 10.0, 'Rate of sim/task_state.', 'Hz', 0.1, 100.0),
 )
 

@@ -57,14 +57,16 @@ class Simulation:
         quality: JPEG quality.
         seed: seed of the first episode.
         backends: values of MUJOCO_GL to try, see `Cameras`.
+        spread: scatter of the first start, see `World.reset`.
     """
 
-    def __init__(self, plans, on_frame, on_fault, wire=None, link=None, quality=95, seed=0, backends=None):
+    def __init__(self, plans, on_frame, on_fault, wire=None, link=None, quality=95, seed=0, backends=None,
+                 spread=1.0):
         self._plans = tuple(plans)
         self._on_frame = on_frame
         self._on_fault = on_fault
         self.world = World()
-        self.world.reset(seed)
+        self.world.reset(seed, spread)
         calibration = list(self.world.units.calibration.values())
         self.bus = ServoBus(WorldServos(self.world), calibration, wire or WireTime(), link=link)
         self.cameras = None
@@ -108,13 +110,14 @@ class Simulation:
         if self.cameras is not None:
             self.cameras.stop()
 
-    def reset(self, seed, timeout=5.0, cameras=None):
+    def reset(self, seed, timeout=5.0, cameras=None, spread=1.0):
         """Start the episode of a seed: joints placed, goals where the joints are, wheels at rest.
 
         Args:
             seed: of the episode.
             timeout: s.
             cameras: names of those that are waited for, where they are in use; default: all.
+            spread: scatter of the start, see `World.reset`.
 
         Returns:
             True once these cameras have shown the new episode, False when that took longer than
@@ -122,7 +125,7 @@ class Simulation:
         """
         awaited = [index for index, plan in enumerate(self._plans) if cameras is None or plan.spec.name in cameras]
         with self.world.lock:
-            self.world.reset(seed)
+            self.world.reset(seed, spread)
             self.bus.bank.reset_goals()
             stamp = time.time_ns()
         with self._newest:

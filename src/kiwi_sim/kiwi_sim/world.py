@@ -91,22 +91,32 @@ class World:
         self.task = ForkTask(self)
         self.reset(0)
 
-    def reset(self, seed):
-        """Start the episode of a seed: scatter robot, cube and disc, hold the arm, stop the base."""
+    def reset(self, seed, spread=1.0):
+        """Start the episode of a seed: scatter robot, cube and disc, hold the arm, stop the base.
+
+        Args:
+            seed: of the scatter.
+            spread: scatters over ranges so many times as wide as those of the demonstrations; 0 scatters nothing.
+        """
         rng = np.random.default_rng([seed, 0])
+
+        def scatter(low, high, count=None):
+            drawn = rng.uniform(low, high, count)
+            return drawn + (spread - 1.0) * (drawn - 0.5 * (low + high))
+
         with self.lock:
             data = self.data
             mujoco.mj_resetData(self.model, data)
-            data.qpos[self._joint_qpos] = START_POSE + rng.uniform(-0.03, 0.03, 6)
+            data.qpos[self._joint_qpos] = START_POSE + scatter(-0.03, 0.03, 6)
             data.qpos[self._base_qpos] = (
-                rng.uniform(-0.12, -0.05),
-                rng.uniform(-0.02, 0.02),
-                math.radians(rng.uniform(-5.0, 5.0)),
+                scatter(-0.12, -0.05),
+                scatter(-0.02, 0.02),
+                math.radians(scatter(-5.0, 5.0)),
             )
-            yaw = math.radians(rng.uniform(-10.0, 10.0))
+            yaw = math.radians(scatter(-10.0, 10.0))
             data.qpos[self._cube_qpos] = (
-                rng.uniform(0.245, 0.285),
-                rng.uniform(-0.03, 0.03),
+                scatter(0.245, 0.285),
+                scatter(-0.03, 0.03),
                 0.0151,
                 math.cos(yaw / 2),
                 0.0,
@@ -114,8 +124,8 @@ class World:
                 math.sin(yaw / 2),
             )
             data.mocap_pos[self._target_mocap] = (
-                0.485 + rng.uniform(-0.01, 0.01),
-                rng.uniform(-0.02, 0.02),
+                0.485 + scatter(-0.01, 0.01),
+                scatter(-0.02, 0.02),
                 0.001,
             )
             self._wheel_angles[:] = 0.0

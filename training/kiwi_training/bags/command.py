@@ -7,6 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     'info': ('kiwi_training.bags.info', 'show what is on record in bags'),
+    'to-dataset': ('kiwi_training.bags.to_dataset', 'turn bags into a LeRobotDataset to train on'),
     'replay': ('kiwi_training.bags.replay', 'run recorded chunks through other executor configurations'),
 }
 """Subcommand -> (module with add_parser and run, what it is for)."""
@@ -19,6 +20,7 @@ EPILOG = """\
 examples:
   kiwi-bags info rollouts/run1                          every bag of a run, a line each
   kiwi-bags info rollouts/run1/bags/rollout_001         one bag, topic by topic
+  kiwi-bags to-dataset rollouts/run1 --output dataset   train on what the robot did
   kiwi-bags replay rollouts/run1 --set mode=ensemble    what another executor would have made of the same chunks
   kiwi-bags COMMAND --help                              what a command does, with examples
 

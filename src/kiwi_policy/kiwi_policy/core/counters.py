@@ -17,6 +17,7 @@ class Counters:
     blended: int = 0
     dissents: int = 0
     starved_ticks: int = 0
+    dropped: int = 0
 
     def overlap(self):
         """Mean number of chunks blended per executed tick, 0 before the first."""

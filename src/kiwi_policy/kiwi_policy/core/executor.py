@@ -18,6 +18,7 @@ from kiwi_policy.core.alignment import late_rows
 from kiwi_policy.core.config import ExecutorConfig
 from kiwi_policy.core.counters import Counters
 from kiwi_policy.core.ensembling import blend
+from kiwi_policy.core.episode_status import episode_status
 from kiwi_policy.core.feasibility import check_latency
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.latency import LatencyTracker
@@ -34,6 +35,7 @@ from kiwi_policy.core.schedule import Schedule
 from kiwi_policy.core.seams import Seam
 from kiwi_policy.core.starvation import starve
 from kiwi_policy.core.states import Source, State
+from kiwi_policy.core.takeover import TIMEOUT, Takeover
 from kiwi_policy.core.timeline import Timeline
 
 __all__ = ['ChunkExecutor', 'Command', 'ExecutorConfig', 'ExecutorError', 'PolicyTraits', 'Request', 'Source',
@@ -45,12 +47,14 @@ class ChunkExecutor:
 
     Args:
         config: the settings.
+        takeover_timeout: s of an operator's silence that hand back to the policy, > 0.
 
     Attributes:
         operator: `Operator`: speed, moves to poses, torque.
+        takeover: `Takeover`: commands of an operator who drives during an episode.
     """
 
-    def __init__(self, config=None):
+    def __init__(self, config=None, takeover_timeout=TIMEOUT):
         self.config = config or ExecutorConfig()
         self._factors = self.config.blend.factors()
         self._limiter = Limiter(self.config.limits, self.config.period)
@@ -64,6 +68,7 @@ class ChunkExecutor:
         self._traits = None
         self._machine = Machine()
         self.operator = Operator(self.config.limits, self._machine, self._limiter)
+        self.takeover = Takeover(self.config.names, self._machine, self._limiter, takeover_timeout)
         self._last = None               # (9,) last command
         self._running = None            # (9,) last command that came from a chunk
         self._starved_at = None         # s of the last tick that had an action
@@ -110,6 +115,7 @@ class ChunkExecutor:
         self._gatekeeper.begin()
         self._requests.begin()
         self._seam.clear()
+        self.takeover.begin()
         self._counters = Counters()
         self._last = self._running = hold(state)
         self._starved_at = now
@@ -165,9 +171,10 @@ class ChunkExecutor:
 
         `sync` asks when the chunk has run out. `latest` and `ensemble` ask every interval, but
         early enough that the answer comes before the committed chunk runs out. A request that
-        stays unanswered is asked again.
+        stays unanswered is asked again. While an operator drives nothing is asked.
         """
-        if not self._machine.active or not self._requests.ready(now) or not self._schedule.due(now, self._traits):
+        self._change_hands(now)
+        if not (self._machine.autonomous and self._requests.ready(now) and self._schedule.due(now, self._traits)):
             return None
         delay = self._latency.percentile(95)
         committed = self._schedule.committed(delay)
@@ -198,6 +205,12 @@ class ChunkExecutor:
             self._last = hold(self._last)
             return Command(self._last, Source.HOLD)
         self._counters.ticks += 1
+        self._change_hands(now)
+        if self.state is State.TAKEOVER:
+            command = self.takeover.follow(self._last)
+            self._counters.clamped += command.clamped
+            self._last, self._running, self._starved_at = command.values, command.values, now
+            return command
         selection = self._timeline.advance(now)
         if selection is None:
             return self._without_actions(now)
@@ -205,18 +218,8 @@ class ChunkExecutor:
 
     def status(self, now):
         """Frozen `Status` of this episode at `now` (s)."""
-        newest, counters = self._gatekeeper.newest, self._counters
-        return Status(
-            state=self.state, reason=self._machine.reason, mode=self.config.mode,
-            episode_id=self._machine.shown_episode,
-            run_id=newest.run_id if newest else 0, chunk_id=newest.chunk_id if newest else 0,
-            accepted=counters.accepted, rejected=self._gatekeeper.counts.total(),
-            reject_counts=dict(self._gatekeeper.counts), skipped=counters.skipped, underruns=counters.underruns,
-            clamped=counters.clamped, takeovers=counters.takeovers, ticks=counters.ticks,
-            overlap=counters.overlap(), queue_seconds=self._timeline.seconds_left(now),
-            latency_p50=self._latency_at(50), latency_p95=self._latency_at(95),
-            request_interval=self._requests.mean_interval(), lost=self._requests.lost,
-            dissents=counters.dissents, starved_seconds=counters.starved_ticks * self.config.period)
+        return episode_status(now, self.config, self._machine, self._counters, self._gatekeeper, self._timeline,
+                              self._latency, self._requests, self.takeover)
 
     @property
     def state(self):
@@ -226,13 +229,17 @@ class ChunkExecutor:
     def _judge(self, chunk, now):
         if not self._machine.active:
             return self._gatekeeper.refuse('inactive', f'the executor is {self.state.name} ({self._machine.reason})')
+        operator = self.takeover.chunk_fault(chunk, 0.5 * self.config.period)
+        if operator:
+            return self._gatekeeper.refuse('takeover', operator)
         if self.config.mode == 'sync' and self._timeline.peek(now) is not None:
             return self._gatekeeper.refuse('unasked', 'in sync a chunk is taken only when the last one has run out')
         return self._gatekeeper.check(chunk, self._machine.episode_id, now)
 
     def _run(self, selection, now):
         planned = self._blend(selection.rows())
-        self._count_missed(now)
+        if self.state is State.RUNNING:         # rows of the plan that no tick ran because ticks were missed
+            self._counters.skipped += max(round((now - self._starved_at) / self.config.period) - 1, 0)
         self._counters.executed += 1
         self._counters.blended += len(selection.chunks)
         self._counters.takeovers += selection.takeover
@@ -240,10 +247,12 @@ class ChunkExecutor:
         if self.state in (State.WAITING, State.RAMPING):
             wanted, arrived = ramp_step(self._last, planned, self.config.ramp_speed * self.config.period)
             if arrived:
-                wanted = planned
+                if self.takeover.handed_back:
+                    self._seam.start(self._last, self._blend(selection.rows_before()))
+                wanted = self._seam.apply(planned)
                 self._machine.enter(State.RUNNING, 'executing chunks')
             else:
-                self._machine.enter(State.RAMPING, 'moving from the measured pose to the chunk')
+                self._machine.enter(State.RAMPING, 'moving to where the chunk begins')
                 source = Source.RAMP
         else:
             if self.state is State.STARVED:
@@ -261,16 +270,27 @@ class ChunkExecutor:
 
     def _without_actions(self, now):
         if self.state is State.WAITING:
-            self._last = hold(self._last)
-            return Command(self._last, Source.HOLD)
+            return self._rest(now)
         if self.state is not State.STARVED:
             self._counters.underruns += 1
             self._seam.clear()
             sync = self.config.mode == 'sync'
             self._machine.enter(State.STARVED, 'sync pause: waiting for the next chunk' if sync else 'ran out of actions')
         self._counters.starved_ticks += 1
-        self._last = starve(self._running, now - self._starved_at, self.config.decay_seconds, self.config.decay)
+        return self._rest(now)
+
+    def _rest(self, now):
+        wanted = starve(self._running, now - self._starved_at, self.config.decay_seconds, self.config.decay)
+        self._last = self.takeover.settle(wanted, self._last)
         return Command(self._last, Source.HOLD)
+
+    def _change_hands(self, now):
+        """Where an operator takes over or hands back at this tick, what was planned before is over."""
+        if self.takeover.change(now):
+            self._counters.dropped += len(self._timeline)
+            self._timeline.clear()
+            self._seam.clear()
+            self._requests.forget()
 
     def _blend(self, rows):
         return blend(rows, self.config.ensemble_coeff, self.config.favor, self._factors)
@@ -278,11 +298,3 @@ class ChunkExecutor:
     def _action_steps(self, horizon):
         wanted = self.config.n_action_steps or (self._traits.n_action_steps if self._traits else None) or horizon
         return min(wanted, horizon)
-
-    def _count_missed(self, now):
-        """Rows of the plan that no tick ran because ticks were missed."""
-        if self.state is State.RUNNING:
-            self._counters.skipped += max(round((now - self._starved_at) / self.config.period) - 1, 0)
-
-    def _latency_at(self, percent):
-        return self._latency.percentile(percent) if len(self._latency) else 0.0

@@ -6,9 +6,12 @@ A recording of these events, of the ticks' times and measured states and of the 
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 from kiwi_policy.core.executor import ChunkExecutor
 from kiwi_policy.core.operator import Operator
 from kiwi_policy.core.records import PolicyTraits
+from kiwi_policy.core.takeover import TIMEOUT, OperatorCommand, Takeover
 
 
 class Kind(IntEnum):
@@ -27,6 +30,7 @@ class Kind(IntEnum):
     MOVE = 10
     RELEASE = 11
     ENGAGE = 12
+    OPERATOR = 13
 
 
 STANDING = frozenset({Kind.POLICY, Kind.RUNS, Kind.SPEED, Kind.DERATE})
@@ -53,10 +57,11 @@ class JournalledExecutor(ChunkExecutor):
         told: `Event`s between the last step and the one before it, in order. What it refused by raising is no event.
     """
 
-    def __init__(self, config=None):
-        super().__init__(config)
+    def __init__(self, config=None, takeover_timeout=TIMEOUT):
+        super().__init__(config, takeover_timeout)
         self.told, self._since = (), []
         self.operator = _JournalledOperator(self.config.limits, self._machine, self._limiter, self._note)
+        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout, self._note)
 
     def step(self, now, state):
         """As `ChunkExecutor.step`; `told` is what led to this command."""
@@ -146,6 +151,21 @@ class _JournalledOperator(Operator):
         return Event(Kind.DERATE, values=(*map(float, joints), float(base)))
 
 
+class _JournalledTakeover(Takeover):
+    """A `Takeover` that notes the commands it accepts."""
+
+    def __init__(self, names, machine, limiter, timeout, note):
+        super().__init__(names, machine, limiter, timeout)
+        self._note = note
+
+    def take(self, command, received):
+        verdict = super().take(command, received)
+        if verdict.accepted:
+            values = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
+            self._note(Event(Kind.OPERATOR, values=(float(received), float(command.stamp), *values), text=command.operator))
+        return verdict
+
+
 def tell(executor, event, now, state, chunk=None):
     """Tell an executor again what another one was told.
 
@@ -174,6 +194,7 @@ def tell(executor, event, now, state, chunk=None):
         Kind.MOVE: lambda: executor.operator.move_to(event.text, values[:-1], values[-1], state, now),
         Kind.RELEASE: executor.operator.release,
         Kind.ENGAGE: executor.operator.engage,
+        Kind.OPERATOR: lambda: executor.takeover.take(_command(event, executor.config.names), values[0]),
     }
     actions[event.kind]()
 
@@ -187,3 +208,7 @@ def _policy(traits):
 def _traits(values):
     return PolicyTraits(horizon=int(values[0]), n_action_steps=int(values[1]) or None, latency_p95=values[2],
                         action_spread=values[3:] or None)
+
+
+def _command(event, names):
+    return OperatorCommand(event.values[1], bool(event.values[2]), event.text, names, np.array(event.values[3:]))

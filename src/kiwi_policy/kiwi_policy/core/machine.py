@@ -29,6 +29,11 @@ class Machine:
         return self.state in ACTIVE
 
     @property
+    def autonomous(self):
+        """True while an episode runs and no operator drives."""
+        return self.active and self.state is not State.TAKEOVER
+
+    @property
     def latched(self):
         """True after a stop or fault, until it is reset."""
         return self.state in LATCHED

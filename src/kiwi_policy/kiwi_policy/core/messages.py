@@ -9,6 +9,7 @@ from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.journal import Event, Kind
 from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.records import PolicyTraits
+from kiwi_policy.core.takeover import OperatorCommand
 
 NANO = 1_000_000_000
 
@@ -72,6 +73,12 @@ def chunk_of(message, stamp):
         actions = actions.reshape(rows, dim)
     return Chunk(stamp=stamp, period=message.period, actions=actions, names=tuple(message.names),
                  run_id=message.run_id, chunk_id=message.chunk_id, episode_id=message.episode_id)
+
+
+def operator_command_of(message):
+    """Core `OperatorCommand` of a TakeoverCommand; what does not fit is refused by the core."""
+    return OperatorCommand(to_nanoseconds(message.header.stamp) / NANO, message.engaged, message.operator_name,
+                           tuple(message.names), np.asarray(message.values, dtype=float))
 
 
 def traits_of(message):

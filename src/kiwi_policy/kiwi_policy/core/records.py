@@ -93,7 +93,9 @@ class Status:
     """Counters of the current (or, in IDLE, the last) episode: ExecutorStatus.msg's fields.
 
     Beyond the message: `lost` requests that were asked again, `dissents` chunks that disagreed
-    with the committed one, `starved_seconds` s spent without actions (a sync pause included).
+    with the committed one, `starved_seconds` s spent without actions (a sync pause included), `dropped` accepted chunks
+    that gave way to an operator, `operator_takeovers` and `operator_seconds` how often and how long one drove,
+    `operator_refused` refused commands by one of `takeover.REASONS`.
     """
 
     state: State
@@ -118,3 +120,7 @@ class Status:
     lost: int = 0
     dissents: int = 0
     starved_seconds: float = 0.0
+    dropped: int = 0
+    operator_takeovers: int = 0
+    operator_seconds: float = 0.0
+    operator_refused: dict = field(default_factory=dict)

@@ -8,12 +8,12 @@ from kiwi_policy.core.alignment import row_at
 from kiwi_policy.core.records import Verdict
 
 REASONS = ('inactive', 'foreign_episode', 'wrong_names', 'wrong_shape', 'not_finite', 'wrong_period',
-           'old_run', 'duplicate', 'older', 'future', 'too_old', 'unasked')
+           'old_run', 'duplicate', 'older', 'future', 'too_old', 'unasked', 'takeover')
 """Stable names: inactive (no episode, stopped or at fault), foreign_episode, wrong_names, wrong_shape,
 not_finite (NaN or infinite), wrong_period, old_run (a policy run that a newer one has replaced),
 duplicate (same chunk_id), older (chunk_id or stamp before the newest accepted), future (stamp ahead of
 the present tick), too_old (no row is left, or beyond max_age in sync), unasked (in sync, while a chunk
-still runs)."""
+still runs), takeover (an operator drives, or drove after the chunk was made)."""
 
 PERIOD_TOLERANCE = 0.01
 REMEMBERED_RUNS = 64

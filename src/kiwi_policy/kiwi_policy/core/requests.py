@@ -37,6 +37,10 @@ class RequestBook:
         self._next_id += 1
         return request_id
 
+    def forget(self):
+        """Await no answer to what was asked."""
+        self._open.clear()
+
     def answer(self, stamp, now, tolerance):
         """A chunk made from the state at `stamp` came at `now`: it answers every request up to then.
 

@@ -7,8 +7,8 @@ class State(IntEnum):
     """What the executor is doing. The numbers are ExecutorStatus.msg's."""
 
     IDLE = 0        # no episode: nothing is commanded but a base at rest
-    WAITING = 1     # episode begun, no chunk yet: arm held, base at rest
-    RAMPING = 2     # moving from the measured pose to the chunk at limited speed
+    WAITING = 1     # no chunk yet, or none since an operator handed back: arm held, base coming to rest
+    RAMPING = 2     # moving to where the chunk begins at limited speed
     RUNNING = 3     # executing chunks
     STARVED = 4     # ran out of actions: arm held, base decaying to rest
     STOPPED = 5     # latched stop: arm held, base at rest until reset
@@ -30,4 +30,4 @@ class Source(IntEnum):
 
 
 LATCHED = frozenset({State.STOPPED, State.FAULT})
-ACTIVE = frozenset({State.WAITING, State.RAMPING, State.RUNNING, State.STARVED})
+ACTIVE = frozenset({State.WAITING, State.RAMPING, State.RUNNING, State.STARVED, State.TAKEOVER})

@@ -30,6 +30,8 @@ def _control(status, loop):
             'rejected': status.rejected, 'lost requests': status.lost, 'dissents': status.dissents,
             'underruns': status.underruns, 'starved (s)': round(status.starved_seconds, 2),
             'latency p95 (ms)': round(1e3 * status.latency_p95, 1), 'overlap': round(status.overlap, 2),
+            'operator takeovers': status.operator_takeovers, 'operator drove (s)': round(status.operator_seconds, 2),
+            'operator commands refused': sum(status.operator_refused.values()),
         }
     return DiagnosticStatus(
         level=_LEVELS.get(state, DiagnosticStatus.OK), name='chunk_executor_node: control', hardware_id='lekiwi',

@@ -10,6 +10,7 @@ from kiwi_policy.core.limits import Limits
 from kiwi_policy.core.parameters import Parameter as P
 from kiwi_policy.core.parameters import ParameterError
 from kiwi_policy.core.pose_move import check_pose
+from kiwi_policy.core.takeover import TIMEOUT
 
 _C, _L, _B, _D = ExecutorConfig(), Limits(), BlendRules(), DeratingLimits()
 
@@ -73,6 +74,8 @@ TABLE = (
     P('pose_speed', 30.0, 'Greatest speed of a joint on the way there.', 'deg/s', 1.0, 180.0),
     P('release_tolerance', 20.0, 'executor/release_torque is refused with a joint further from rest_pose than this.',
       'deg', 0.0, 360.0),
+    P('takeover_timeout', TIMEOUT, 'Silence of an operator on takeover/command after which the policy has the robot back.',
+      's', 0.05, 2.0),
     P('health_rate', 10.0, 'How many servos per second tell their temperature, load, voltage and faults; 0 asks none.',
       'Hz', 0.0, 50.0),
     P('temperature_slow', _D.temperature_slow, 'A servo this hot slows down.', 'deg C', 20.0, 100.0),

@@ -19,6 +19,7 @@ from kiwi_policy.nodes.executor_parameters import derating_limits, poses
 from kiwi_policy.nodes.health_watch import HealthWatch
 from kiwi_policy.nodes.policy_check import check_policy
 from kiwi_policy.nodes.status_board import StatusBoard
+from kiwi_policy.nodes.takeover_inbox import TakeoverInbox
 from kiwi_policy.nodes.ticks import TickClock
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class ExecutorSession:
         self.config = config
         self.task = ''
         self.board = StatusBoard(round(parameters.rate / parameters.status_rate))
-        self._core = JournalledExecutor(config)
+        self._core = JournalledExecutor(config, parameters.takeover_timeout)
         self._hardware, self._parameters, self._poses = hardware, parameters, poses(parameters)
         self.health = HealthWatch(hardware, self._core.operator, ticks_between(parameters.rate, parameters.health_rate),
                                   derating_limits(parameters), self.board.tell)
@@ -51,6 +52,7 @@ class ExecutorSession:
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
                                 parameters.bus_timeout, parameters.reconnect_interval, self.health.tick)
+        self.takeover = TakeoverInbox(self.loop.submit, self._core.takeover, self.board.tell)
 
     def note(self, tick):
         """Keep the board; returns the ExecutorStatus message to publish, None where it is not due."""

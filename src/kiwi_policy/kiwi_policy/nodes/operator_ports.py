@@ -1,15 +1,17 @@
-"""The operator's services and the speed scale of chunk_executor_node."""
+"""The operator's services, takeover commands and the speed scale of chunk_executor_node."""
 
+from kiwi_msgs.msg import TakeoverCommand
 from rcl_interfaces.msg import SetParametersResult
 from std_srvs.srv import Trigger
 
 from kiwi_policy.core.parameters import ParameterError
+from kiwi_policy.nodes import qos
 
 SPEED_SCALE = 'speed_scale'
 
 
 class OperatorPorts:
-    """Services under `executor/` that answer at once; the status tells when a move has arrived.
+    """Services under `executor/` that answer at once; the status tells when a move has arrived. Takeover commands.
 
     Args:
         node: the chunk_executor_node.
@@ -31,6 +33,7 @@ class OperatorPorts:
         }
         for name, ask in asked.items():
             node.create_service(Trigger, f'executor/{name}', self._serve(ask))
+        node.create_subscription(TakeoverCommand, 'takeover/command', self._on_takeover, qos.TAKEOVER)
         node.add_on_set_parameters_callback(self._on_parameters)
 
     def _serve(self, ask):
@@ -39,6 +42,11 @@ class OperatorPorts:
             response.success, response.message = ask(session) if session else (False, self._inactive)
             return response
         return callback
+
+    def _on_takeover(self, message):
+        session = self._session()
+        if session is not None:
+            session.takeover.put(message)
 
     def _on_parameters(self, parameters):
         for parameter in parameters:

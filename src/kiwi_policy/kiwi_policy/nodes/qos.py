@@ -12,6 +12,8 @@ def _profile(depth, reliable=True, latched=False):
 
 CAMERA = _profile(1, reliable=False)
 STATE = _profile(5)
+TAKEOVER = _profile(1, reliable=False)      # an old command of an operator is worth nothing
+OPERATOR = _profile(1)                      # sent reliably, so that either kind of reader can have it
 CHUNK = _profile(5)
 REQUEST = _profile(1)
 LATCHED = _profile(1, latched=True)

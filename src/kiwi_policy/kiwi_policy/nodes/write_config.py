@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout,bridge,camera}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,bridge,camera,takeover}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -13,6 +13,7 @@ from kiwi_policy.nodes import (
     executor_parameters,
     policy_parameters,
     rollout_parameters,
+    takeover_parameters,
 )
 
 FILES = {
@@ -21,6 +22,7 @@ FILES = {
     'executor.yaml': ('Parameters of chunk_executor_node', executor_parameters.TABLE),
     'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
     'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
+    'takeover.yaml': ('Parameters of takeover_node', takeover_parameters.TABLE),
 }
 
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 from bag_fixture import STORE
-from kiwi_msgs.msg import ActionChunk, PolicyInfo
+from kiwi_msgs.msg import ActionChunk, PolicyInfo, TakeoverCommand
 from rcl_interfaces.msg import Parameter, ParameterEvent
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.serialization import serialize_message
@@ -153,6 +153,19 @@ class Rollout:
         """Publish a chunk: it is recorded, and handed to the session."""
         self._keep('action_chunk', message)
         self.session.add(message)
+
+    def operate(self, ticks, hand_back=True):
+        """An operator drives for `ticks` ticks, then lets go or falls silent."""
+        for number in range(ticks):
+            pose = HOME + number * np.array([1.0, -1.0, 1.0, 0.3, 0.0, 2.0, 0.001, 0.0, 0.5])
+            self._take(TakeoverCommand(engaged=True, operator_name='hand', names=list(NAMES), values=pose.tolist()), number)
+            self.ticks(1)
+        if hand_back:
+            self._take(TakeoverCommand(engaged=False, operator_name='hand'), ticks)
+
+    def _take(self, message, number):
+        message.header.stamp.nanosec = number
+        self.session.takeover.put(message)
 
     def stamp(self):
         """ns, of the newest tick."""

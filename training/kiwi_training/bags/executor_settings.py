@@ -1,10 +1,12 @@
 """Executor configurations to replay: as recorded, from a ROS parameter file, or either with changes."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import yaml
 
+from kiwi_policy.core.journal import JournalledExecutor
 from kiwi_policy.core.parameters import ParameterError, refuse_unknown, settle
 from kiwi_policy.nodes.executor_parameters import TABLE, executor_config
 
@@ -32,8 +34,8 @@ class Choice:
         """True where speed_scale is told, so that what the operator set during the rollout does not count."""
         return 'speed_scale' in {**(self.given or {}), **self.changes}
 
-    def config(self, recorded):
-        """The `ExecutorConfig`.
+    def maker(self, recorded):
+        """A function that makes such a `JournalledExecutor`.
 
         Args:
             recorded: name -> value of the executor's parameters on record.
@@ -47,7 +49,7 @@ class Choice:
         if values.rate != rate:
             raise ParameterError(f'{self.name}: parameter rate is {values.rate:g} Hz, the recording has a tick every '
                                  f'1/{rate:g} s; a replay keeps its ticks, set rate to {rate:g}')
-        return executor_config(values)
+        return partial(JournalledExecutor, executor_config(values), values.takeover_timeout)
 
 
 def known(recorded):
@@ -148,7 +150,7 @@ class _Read:
 def _used():
     asked = _Read()
     executor_config(asked)
-    return tuple(name for name in _PARAMETERS if name in asked.names and name not in ('rate', *ASKING))
+    return tuple(name for name in _PARAMETERS if name in (*asked.names, 'takeover_timeout') and name not in ('rate', *ASKING))
 
 
 ASKING = ('replan_interval', 'ensemble_interval', 'request_timeout', 'initial_latency')

@@ -12,7 +12,7 @@ import numpy as np
 from kiwi_policy.core.executor import ExecutorError
 from kiwi_policy.core.feasibility import Infeasible
 from kiwi_policy.core.features import DIM
-from kiwi_policy.core.journal import STANDING, JournalledExecutor, Kind, tell
+from kiwi_policy.core.journal import STANDING, Kind, tell
 from kiwi_training.bags.reader import BagError
 
 COUNTERS = ('accepted', 'skipped', 'underruns', 'rejected')
@@ -104,13 +104,14 @@ class Recording:
         return Run(ticks.commands[span], ticks.sources[span], ticks.takeover[span], ticks.clamped[span],
                    episode.end - episode.first, counters, reasons)
 
-    def run(self, episode, config, fixed_speed=False):
-        """The `Run` of an `ExecutorConfig` in an `Episode`.
+    def run(self, episode, make_executor, fixed_speed=False):
+        """The `Run` of an executor in an `Episode`.
 
         Args:
+            make_executor: returns a fresh `JournalledExecutor`.
             fixed_speed: True keeps to the configuration's speed_scale whatever the operator set.
         """
-        executor = JournalledExecutor(config)
+        executor = make_executor()
         commands, refused, status = [], [], None
 
         def told(event, tick, chunk=None):

@@ -20,8 +20,9 @@ EPILOG = """\
 What a replay can tell and what not: the recorded chunks were made for what the robot did. Another configuration would
 have moved otherwise, seen otherwise and got other chunks, so the table shows how it aligns, blends, smooths and limits
 these chunks, not whether the task would have succeeded. A configuration that asks at other times gets only the chunks
-that exist: `sync` refuses what comes while a chunk still runs, and has gaps where the robot had none. Speeds that
-the operator set and servos that were slowed down are replayed as they were, unless a configuration tells speed_scale.
+that exist: `sync` refuses what comes while a chunk still runs, and has gaps where the robot had none. What an
+operator drove, set or stopped and what servos were slowed down is replayed as it was; only a configuration that tells
+speed_scale keeps to its own.
 
 columns:
   smoothness           mean absolute second difference of the arm's commands, mean over episodes
@@ -95,10 +96,10 @@ def _replay(folder, wanted):
         raise ParameterError(f'no parameters of {NODE} on record; there are those of '
                              f'{", ".join(rollout.parameters) or "no node"}')
     recording = Recording(rollout)
-    configs = [choice.config(rollout.parameters[NODE]) for choice in wanted]
+    makers = [choice.maker(rollout.parameters[NODE]) for choice in wanted]
     lives = [recording.live(episode) for episode in recording.episodes]
-    return recording.gaps, lives, [[recording.run(episode, config, choice.fixes_speed) for episode in recording.episodes]
-                                   for choice, config in zip(wanted, configs)]
+    return recording.gaps, lives, [[recording.run(episode, maker, choice.fixes_speed) for episode in recording.episodes]
+                                   for choice, maker in zip(wanted, makers)]
 
 
 def _remarks(bags, rows):

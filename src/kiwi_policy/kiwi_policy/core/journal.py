@@ -60,8 +60,8 @@ class JournalledExecutor(ChunkExecutor):
     def __init__(self, config=None, takeover_timeout=TIMEOUT):
         super().__init__(config, takeover_timeout)
         self.told, self._since = (), []
-        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout, self._note)
         self.operator = _JournalledOperator(self.config.limits, self._machine, self._limiter, self._note)
+        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout, self._note)
 
     def step(self, now, state):
         """As `ChunkExecutor.step`; `told` is what led to this command."""
@@ -82,7 +82,7 @@ class JournalledExecutor(ChunkExecutor):
         policy = () if self._traits is None else (_policy(self._traits),)
         for event in (*policy, Event(Kind.RUNS, ids=self._gatekeeper.memory()), *self.operator.standing()):
             self._note(event)
-        self._note(Event(Kind.BEGIN, values=(float(self.takeover.timeout),), text=episode_id))
+        self._note(Event(Kind.BEGIN, text=episode_id))
 
     def end(self, reason='episode ended'):
         super().end(reason)
@@ -152,18 +152,17 @@ class _JournalledOperator(Operator):
 
 
 class _JournalledTakeover(Takeover):
-    """A `Takeover` that notes the commands it takes; one that is refused changes nothing but a counter."""
+    """A `Takeover` that notes the commands it accepts."""
 
     def __init__(self, names, machine, limiter, timeout, note):
-        self._note = note
         super().__init__(names, machine, limiter, timeout)
+        self._note = note
 
     def take(self, command, received):
         verdict = super().take(command, received)
         if verdict.accepted:
-            values = map(float, command.values) if command.engaged else ()
-            self._note(Event(Kind.OPERATOR, values=(float(command.stamp), float(received), float(command.engaged), *values),
-                             text=command.operator))
+            values = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
+            self._note(Event(Kind.OPERATOR, values=(float(received), float(command.stamp), *values), text=command.operator))
         return verdict
 
 
@@ -187,7 +186,7 @@ def tell(executor, event, now, state, chunk=None):
         Kind.RUNS: lambda: executor.recall_runs(event.ids),
         Kind.SPEED: lambda: executor.operator.set_speed_scale(values[0]),
         Kind.DERATE: lambda: executor.operator.derate(values[:6], values[6]),
-        Kind.BEGIN: lambda: _begin(executor, event, state, now),
+        Kind.BEGIN: lambda: executor.begin(event.text, state, now),
         Kind.END: lambda: executor.end(event.text),
         Kind.STOP: lambda: executor.stop(event.text),
         Kind.FAULT: lambda: executor.fault(event.text),
@@ -195,20 +194,9 @@ def tell(executor, event, now, state, chunk=None):
         Kind.MOVE: lambda: executor.operator.move_to(event.text, values[:-1], values[-1], state, now),
         Kind.RELEASE: executor.operator.release,
         Kind.ENGAGE: executor.operator.engage,
-        Kind.OPERATOR: lambda: executor.takeover.take(_command(event, executor.config.names), values[1]),
+        Kind.OPERATOR: lambda: executor.takeover.take(_command(event, executor.config.names), values[0]),
     }
     actions[event.kind]()
-
-
-def _begin(executor, event, state, now):
-    if event.values:
-        executor.takeover.timeout = event.values[0]
-    executor.begin(event.text, state, now)
-
-
-def _command(event, names):
-    stamp, _received, engaged, *values = event.values
-    return OperatorCommand(stamp, bool(engaged), event.text, names, np.array(values))
 
 
 def _policy(traits):
@@ -220,3 +208,7 @@ def _policy(traits):
 def _traits(values):
     return PolicyTraits(horizon=int(values[0]), n_action_steps=int(values[1]) or None, latency_p95=values[2],
                         action_spread=values[3:] or None)
+
+
+def _command(event, names):
+    return OperatorCommand(event.values[1], bool(event.values[2]), event.text, names, np.array(event.values[3:]))

@@ -56,7 +56,6 @@ class Takeover:
         timeout: s after the receipt of a command from which on it counts no more, > 0.
 
     Attributes:
-        timeout: s.
         count: how often an operator took over in this episode.
         ticks: at which an operator drove.
         refused: Counter of refused commands by one of `REASONS`.
@@ -69,7 +68,7 @@ class Takeover:
     def __init__(self, names, machine, limiter, timeout=TIMEOUT):
         if not (math.isfinite(timeout) and timeout > 0):
             raise ValueError(f'the takeover timeout must be finite and > 0 s, got {timeout!r}')
-        self._names, self._machine, self._limiter, self.timeout = names, machine, limiter, timeout
+        self._names, self._machine, self._limiter, self._timeout = names, machine, limiter, timeout
         self.begin()
 
     def begin(self):
@@ -137,7 +136,7 @@ class Takeover:
 
     def _held(self, now):
         command = self._command
-        return command is not None and command.engaged and now - self._received <= self.timeout
+        return command is not None and command.engaged and now - self._received <= self._timeout
 
     def _drives(self, operator):
         return self._command is not None and self._command.operator == operator

@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout,bridge,camera}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,recorder,bridge,camera}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -12,6 +12,7 @@ from kiwi_policy.nodes import (
     camera_parameters,
     executor_parameters,
     policy_parameters,
+    recorder_parameters,
     rollout_parameters,
 )
 
@@ -20,6 +21,7 @@ FILES = {
     'policy.yaml': ('Parameters of policy_node', policy_parameters.TABLE),
     'executor.yaml': ('Parameters of chunk_executor_node', executor_parameters.TABLE),
     'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
+    'recorder.yaml': ('Parameters of recorder_node', recorder_parameters.TABLE),
     'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
 }
 

@@ -31,6 +31,8 @@ class EpisodeSummary:
         realtime_factor: simulated s per s, 0 on a real robot.
         camera_rate: Hz per camera as the simulation achieved it, 0 on a real robot.
         video: file name, empty where there is none.
+        bag: folder of the recording, relative to the run's; empty where there is none.
+        bag_complete: 'true', or why the recording is not complete.
     """
 
     index: int
@@ -61,6 +63,8 @@ class EpisodeSummary:
     realtime_factor: float
     camera_rate: float
     video: str = ''
+    bag: str = ''
+    bag_complete: str = ''
 
     def to_dict(self):
         """JSON-ready dict; values that are not finite become None."""

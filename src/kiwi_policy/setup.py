@@ -37,6 +37,7 @@ setup(
             'policy_node = kiwi_policy.nodes.policy_node:main',
             'chunk_executor_node = kiwi_policy.nodes.chunk_executor_node:main',
             'rollout_node = kiwi_policy.nodes.rollout_node:main',
+            'recorder_node = kiwi_policy.nodes.recorder_node:main',
             'lekiwi_bridge_node = kiwi_policy.nodes.lekiwi_bridge_node:main',
             'camera_node = kiwi_policy.nodes.camera_node:main',
             'takeover_node = kiwi_policy.nodes.takeover_node:main',

@@ -19,3 +19,9 @@ REQUEST = _profile(1)
 LATCHED = _profile(1, latched=True)
 STATUS = _profile(10)
 ACTION = _profile(60)
+
+
+def recorded(profile, depth):
+    """The profile of a recorder's subscription to what is published with `profile`: as that, with a longer queue."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=profile.reliability,
+                      durability=profile.durability)

@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout,bridge,camera,takeover}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,recorder,bridge,camera,takeover}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -12,6 +12,7 @@ from kiwi_policy.nodes import (
     camera_parameters,
     executor_parameters,
     policy_parameters,
+    recorder_parameters,
     rollout_parameters,
     takeover_parameters,
 )
@@ -21,6 +22,7 @@ FILES = {
     'policy.yaml': ('Parameters of policy_node', policy_parameters.TABLE),
     'executor.yaml': ('Parameters of chunk_executor_node', executor_parameters.TABLE),
     'rollout.yaml': ('Parameters of rollout_node', rollout_parameters.TABLE),
+    'recorder.yaml': ('Parameters of recorder_node', recorder_parameters.TABLE),
     'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
     'takeover.yaml': ('Parameters of takeover_node', takeover_parameters.TABLE),
 }

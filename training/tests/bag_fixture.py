@@ -10,8 +10,9 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from kiwi_policy.core import features
 from kiwi_policy.core.states import Source
 from kiwi_policy.nodes.images import encode_rgb
+from kiwi_training.bags.messages import Messages
 
-MESSAGES = Path(__file__).resolve().parents[2] / 'src' / 'kiwi_msgs' / 'msg'
+DEFINITIONS = Path(__file__).resolve().parents[2] / 'src' / 'kiwi_msgs' / 'msg'
 EPOCH = 1_790_000_000_000_000_000
 PERIOD_NS = 33_333_333
 HORIZON = 16
@@ -23,32 +24,20 @@ def typestore():
     """rosbags' types of ROS 2 Jazzy and of kiwi_msgs."""
     store = get_typestore(Stores.ROS2_JAZZY)
     types = {}
-    for path in sorted(MESSAGES.glob('*.msg')):
+    for path in sorted(DEFINITIONS.glob('*.msg')):
         types.update(get_types_from_msg(path.read_text(), f'kiwi_msgs/msg/{path.stem}'))
     store.register(types)
     return store
 
 
 STORE = typestore()
-
-
-def new(kind, **fields):
-    """A message of type `kind` with the given fields and defaults elsewhere."""
-    specification = dict(STORE.fielddefs[kind][1])
-    unknown = fields.keys() - specification.keys()
-    assert not unknown, f'{kind} has no {sorted(unknown)}'
-    return STORE.types[kind](**{name: fields[name] if name in fields else _default(description)
-                                for name, description in specification.items()})
+MESSAGES = Messages(STORE)
+new, header = MESSAGES.new, MESSAGES.header
 
 
 def stamp_of(nanoseconds):
     """builtin_interfaces/Time of ns."""
     return new('builtin_interfaces/msg/Time', sec=int(nanoseconds // 10**9), nanosec=int(nanoseconds % 10**9))
-
-
-def header(nanoseconds, frame=''):
-    """std_msgs/Header."""
-    return new('std_msgs/msg/Header', stamp=stamp_of(nanoseconds), frame_id=frame)
 
 
 def state_at(tick):
@@ -196,16 +185,3 @@ def _parameter(name, value):
                      str: (4, 'string_value')}[type(value)]
     return new('rcl_interfaces/msg/Parameter', name=name,
                value=new('rcl_interfaces/msg/ParameterValue', **{'type': number, field: value}))
-
-
-def _default(description):
-    kind, detail = description
-    if kind.name == 'NAME':
-        return new(detail)
-    if kind.name == 'BASE':
-        base = detail[0]
-        return '' if base == 'string' else False if base == 'bool' else 0.0 if 'float' in base else 0
-    (inner, name), length = detail
-    if inner.name == 'BASE' and name[0] != 'string':
-        return np.zeros(length if kind.name == 'ARRAY' else 0, dtype=name[0] if name[0] != 'octet' else np.uint8)
-    return []

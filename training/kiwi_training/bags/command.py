@@ -8,6 +8,8 @@ from importlib import import_module
 COMMANDS = {
     'info': ('kiwi_training.bags.info', 'show what is on record in bags'),
     'to-dataset': ('kiwi_training.bags.to_dataset', 'turn bags into a LeRobotDataset to train on'),
+    'from-dataset': ('kiwi_training.bags.from_dataset', 'make a bag of an episode of a LeRobotDataset'),
+    'recover': ('kiwi_training.bags.recover', 'complete a bag whose recording was cut off'),
 }
 """Subcommand -> (module with add_parser and run, what it is for)."""
 

@@ -15,7 +15,8 @@ CAMERAS = ('front', 'wrist')
 def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tuple[Process, ...]:
     """The processes in start order. Each waits by itself for what it needs of the others.
 
-    The executor and whoever asks it to move stop first, so that the safe stop still finds the bus.
+    The executor and whoever asks it to move stop first, so that the safe stop still finds the bus, and the recorder
+    after rollout_node, which closes its bag.
 
     Args:
         arguments: values of all `ARGUMENTS`.
@@ -68,19 +69,23 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         'task': arguments['task'],
         'output_dir': str(Path(arguments['output_dir']).absolute()),
         'ready_timeout': READY_TIMEOUT,
+        'record': arguments['record'] == 'true',
     }, on_exit=OnExit.ENDS, prefixed=False)
+    recorder = [node('kiwi_policy', 'recorder_node', 'recorder.yaml', {
+        'output_dir': str(Path(arguments['output_dir']).absolute() / 'recordings'),
+    }, on_exit=OnExit.RESPAWN, stop_stage=1)] if arguments['record'] == 'true' else []
     bridge = [node('kiwi_policy', 'lekiwi_bridge_node', 'bridge.yaml', client.bridge_parameters(arguments, bus_link),
                    on_exit=OnExit.RESPAWN, stop_stage=1)] if remote else []
     if not simulated:
-        return *cameras, *bridge, policy, executor, rollout
+        return *cameras, *bridge, *recorder, policy, executor, rollout
     world = node('kiwi_sim', 'sim_node', 'sim.yaml', {
         'port_link': str(bus_link), 'operator': arguments['operator'], 'start_spread': number('spread', arguments, float),
     }, remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
     if not remote:
-        return world, policy, executor, rollout
+        return world, *recorder, policy, executor, rollout
     host = Process('sim_host', client.host_command(locate('kiwi_sim') / 'lib' / 'kiwi_sim' / 'sim_host',
                                                    arguments['namespace'], bus_link), OnExit.RESPAWN, stop_stage=2)
-    return world, host, *bridge, policy, executor, rollout
+    return world, host, *bridge, *recorder, policy, executor, rollout
 
 
 def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:

@@ -38,8 +38,8 @@ def remaps(process):
 
 def test_simulation_has_a_host_and_a_bridge_to_it(locate, tmp_path):
     made = composed(locate, tmp_path)
-    assert list(made) == ['sim_node', 'sim_host', 'lekiwi_bridge_node', 'policy_node', 'chunk_executor_node',
-                          'rollout_node']
+    assert list(made) == ['sim_node', 'sim_host', 'lekiwi_bridge_node', 'recorder_node', 'policy_node',
+                          'chunk_executor_node', 'rollout_node']
     host, bridge, executor = (made[name] for name in ('sim_host', 'lekiwi_bridge_node', 'chunk_executor_node'))
     options = dict(zip(host.command[1::2], host.command[2::2]))
     assert options['--port'] == parameters(made['sim_node'])['port_link'] == str(tmp_path / 'run' / 'bus')
@@ -67,7 +67,7 @@ def test_each_stops_before_what_it_stands_on(locate, tmp_path):
 
 def test_real_robot_has_a_bridge_and_no_host(locate, tmp_path):
     made = composed(locate, tmp_path, sim='false', remote_ip='10.0.0.7')
-    assert list(made) == ['lekiwi_bridge_node', 'policy_node', 'chunk_executor_node', 'rollout_node']
+    assert list(made) == ['lekiwi_bridge_node', 'recorder_node', 'policy_node', 'chunk_executor_node', 'rollout_node']
     assert parameters(made['lekiwi_bridge_node']) == {
         'remote_ip': '10.0.0.7', 'bridge_socket': str(tmp_path / 'run' / 'lekiwi-bridge')}
 

@@ -12,7 +12,7 @@ def locate(tmp_path):
     """Install prefixes with what the composition looks for."""
     (tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'checkpoints' / 'flow').mkdir(parents=True)
     for package, file in (('kiwi_policy', 'policy.yaml'), ('kiwi_policy', 'executor.yaml'),
-                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_policy', 'camera.yaml'), ('kiwi_sim', 'sim.yaml')):
+                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_policy', 'recorder.yaml'), ('kiwi_policy', 'camera.yaml'), ('kiwi_sim', 'sim.yaml')):
         path = tmp_path / package / 'share' / package / 'config' / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('')
@@ -35,9 +35,9 @@ def parameters(process):
 
 def test_simulation_starts_world_policy_executor_rollouts(locate, tmp_path):
     made = composed(locate, tmp_path)
-    assert list(made) == ['sim_node', 'policy_node', 'chunk_executor_node', 'rollout_node']
+    assert list(made) == ['sim_node', 'recorder_node', 'policy_node', 'chunk_executor_node', 'rollout_node']
     assert {name: p.on_exit for name, p in made.items()} == {
-        'sim_node': OnExit.FAILS, 'policy_node': OnExit.RESPAWN,
+        'sim_node': OnExit.FAILS, 'recorder_node': OnExit.RESPAWN, 'policy_node': OnExit.RESPAWN,
         'chunk_executor_node': OnExit.FAILS, 'rollout_node': OnExit.ENDS}
 
 
@@ -45,6 +45,19 @@ def test_executor_stops_before_what_it_stands_on(locate, tmp_path):
     made = composed(locate, tmp_path)
     assert made['chunk_executor_node'].stop_stage < made['sim_node'].stop_stage
     assert made['rollout_node'].stop_stage == made['chunk_executor_node'].stop_stage
+
+
+def test_recorder_stops_after_the_node_that_closes_its_bags(locate, tmp_path):
+    made = composed(locate, tmp_path, output_dir=str(tmp_path / 'out'))
+    assert made['recorder_node'].stop_stage > made['rollout_node'].stop_stage
+    assert parameters(made['rollout_node'])['record'] is True
+    assert parameters(made['recorder_node'])['output_dir'] == str(tmp_path / 'out' / 'recordings')
+
+
+def test_without_recording_there_is_no_recorder(locate, tmp_path):
+    made = composed(locate, tmp_path, record='false')
+    assert 'recorder_node' not in made
+    assert parameters(made['rollout_node'])['record'] is False
 
 
 def test_executor_drives_the_bus_that_the_simulation_links(locate, tmp_path):

@@ -4,9 +4,10 @@ import json
 import signal
 import time
 
+import numpy as np
 import pytest
 from bags_support import metadata, read_with_mcap, read_with_rosbags, records_of
-from graph_support import Graph, wait_for
+from graph_support import Graph, Operator, wait_for
 from kiwi_msgs.msg import ChunkRequest, EpisodeResult, ExecutedAction, PolicyInfo
 from recorder_support import Caller
 from sensor_msgs.msg import CompressedImage
@@ -213,3 +214,42 @@ def test_a_recorder_that_cannot_write_says_so_and_the_robot_goes_on_or_stops(rig
         assert rig.caller.stop().success
         assert rig.graph.end(on_failure) == 0
         rig.caller.until(lambda: rig.actions.get_subscription_count() == 1)
+
+
+def test_a_rollout_of_the_real_executor_in_simulation_is_there_byte_by_byte(tmp_path):
+    graph = Graph(tmp_path)
+    caller, operator = Caller(graph.domain), Operator(graph.domain)
+    try:
+        graph.start('recorder', 'kiwi_policy.nodes.recorder_node', 'min_free_gb:=0.0', 'reserve_mb:=0.0')
+        graph.start_sim()
+        graph.start_executor('replan_interval:=1.0', 'watchdog_timeout:=120.0')
+        operator.play_policy()
+        operator.until(lambda: operator.heard['joints'] and operator.heard['task'] and operator.heard['action'])
+        folder = tmp_path / 'bags' / 'rollout_001'
+        assert caller.start(folder, episode_id='e1', details='{"seed": 1}').success
+        assert operator.call('begin', episode_id='e1', task='pick').success
+        operator.fresh('request')
+        operator.send(operator.chunk(np.tile(operator.values(), (60, 1)), episode_id='e1'))
+        operator.fresh('action', 60)
+        assert operator.call('end', reason='done').success
+        answer = caller.stop(outcome='success', labelled=True, rollout_success=True)
+        assert answer.success
+        counts = {}
+        for topic in ('/executor/action', '/executor/status', '/joint_states', '/base_velocity', '/chunk_request', '/action_chunk',
+                      '/sim/task_state', '/diagnostics', '/policy_info', '/camera/front/image_raw/compressed',
+                      '/camera/wrist/image_raw/compressed', '/camera/overview/image_raw/compressed'):
+            rows = recorded(folder, topic)
+            counts[topic] = len(rows)
+            assert rows, topic
+            if 'camera' not in topic:       # a best effort reader may miss what the other one has
+                heard = caller.heard[topic]
+                first = heard.index(rows[0])
+                caller.until(lambda heard=heard, end=first + len(rows): len(heard) >= end)
+                assert rows == heard[first:first + len(rows)], topic
+        assert counts['/executor/action'] >= 60 and counts['/action_chunk'] == counts['/policy_info'] == 1
+        values = {message.node for topic, _, _, message in read_with_rosbags(folder) if topic == '/parameter_events'}
+        assert {'/chunk_executor_node', '/sim_node', '/recorder_node'} <= values
+    finally:
+        operator.close()
+        caller.close()
+        graph.close()

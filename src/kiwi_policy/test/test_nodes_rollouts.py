@@ -17,6 +17,7 @@ from kiwi_policy.nodes.episode_log import EpisodeLog
 from kiwi_policy.nodes.images import encode_rgb
 from kiwi_policy.nodes.policy_check import check_policy
 from kiwi_policy.nodes.results import RunResults, make_run_folder, table, write_json
+from kiwi_policy.nodes.rollout_bags import Bag
 from kiwi_policy.nodes.rollout_runner import Plan, RunAborted, Runner, Verdict
 from kiwi_policy.nodes.rollout_stage import PASSING, RosStage
 from kiwi_policy.nodes.video import panel, write_film
@@ -44,6 +45,13 @@ class FakeStage:
     def prepare(self, log):
         self.index = log.index
         self.calls.append(f'prepare {log.seed}')
+
+    def record(self, log, plan):
+        self.calls.append(f'record {log.seed}')
+
+    def close_bag(self, verdict, summary):
+        self.calls.append(f'close bag {verdict and verdict.outcome} {summary is not None}')
+        return Bag(f'bags/{self.index}', 'true')
 
     def begin(self, log, task):
         if self._begin_error:
@@ -87,9 +95,11 @@ def run(stage, folder, plan=PLAN):
 def test_the_order_of_an_episode(tmp_path):
     stage = FakeStage([Verdict(True, 'success')] * 3)
     results, message, seen = run(stage, tmp_path)
-    assert stage.calls[:4] == ['end next rollout', 'prepare 40', 'begin pick', 'end success']
+    assert stage.calls[:5] == ['end next rollout', 'prepare 40', 'record 40', 'begin pick', 'end success']
     assert stage.calls[-1] == 'end all rollouts done'
     assert message == '' and results.successes == 3
+    assert stage.calls[5] == 'close bag success True'
+    assert [(summary.bag, summary.bag_complete) for summary in seen] == [(f'bags/{i}', 'true') for i in range(3)]
     assert [summary.seed for summary in seen] == [40, 41, 42]
     assert len({summary.episode_id for summary in seen}) == 3
 
@@ -125,12 +135,15 @@ def test_an_interrupt_ends_the_episode_and_leaves_the_file_whole(tmp_path):
     stage = FakeStage([Verdict(True, 'success'), None, None], interrupt_at=1)
     results, message, _ = run(stage, tmp_path)
     assert message == 'interrupted' and 'end interrupted' in stage.calls
+    assert 'close bag interrupted False' in stage.calls
     content = json.loads(results.path.read_text())
     assert content['finished_rollouts'] == 1 and content['message'] == 'interrupted' and content['finished']
 
 
 def test_a_refusal_is_the_runs_message(tmp_path):
-    results, message, _ = run(FakeStage([None], begin_error='set replan_interval to 0.3 s or less'), tmp_path)
+    stage = FakeStage([None], begin_error='set replan_interval to 0.3 s or less')
+    results, message, _ = run(stage, tmp_path)
+    assert 'close bag None False' in stage.calls
     assert 'replan_interval' in message and results.episodes == []
     assert json.loads(results.path.read_text())['message'] == message
 
@@ -272,7 +285,7 @@ class FakePorts:
 
 
 def stage_on(ports, sim=True, **parameters):
-    settings = SimpleNamespace(**({'sim': sim, 'reset_seconds': 0.0, 'label_timeout': 0.0, 'video': False} | parameters))
+    settings = SimpleNamespace(**({'sim': sim, 'reset_seconds': 0.0, 'label_timeout': 0.0, 'video': False, 'record': False} | parameters))
     said = []
     return RosStage(ports, settings, None, lambda: False, said.append), said
 
@@ -461,6 +474,6 @@ def test_on_a_real_robot_the_operator_judges(label, verdict):
     stage.begin(LOG, '')
     ports.label = label
     assert stage.judge(False) == verdict
-    assert stage.judge(True) == (verdict or Verdict(False, 'timeout'))
+    assert stage.judge(True) == (verdict or Verdict(False, 'timeout', labelled=False))
     assert 'restore the scene' in said[0]
     assert [name for name, _ in ports.called] == ['begin']

@@ -98,8 +98,11 @@ class RecorderNode(Node):
         response.message = '' if closed.complete == COMPLETE else closed.complete
         if not closed.closed:
             response.message += f'. What was written can be read after: kiwi-bags recover {closed.folder}'
-        say = self.get_logger().warning if response.message else self.get_logger().info
-        say(f'{closed.folder}: {closed.messages} messages, complete: {closed.complete}')
+        text = f'{closed.folder}: {closed.messages} messages, complete: {closed.complete}'
+        if response.message:
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
         return response
 
     def _end(self, custom, reason):

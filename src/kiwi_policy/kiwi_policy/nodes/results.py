@@ -172,8 +172,18 @@ def table(results):
         f'realtime factor {_number(total["realtime_factor"], "{:.2f}")}, '
         f'cameras {_number(total["camera_rate"], "{:.1f}")} Hz',
         f'results: {results.path}',
+        *_bags(results),
     ]
     return '\n'.join(lines)
+
+
+def _bags(results):
+    """A line on the recordings, where there are some."""
+    bags = [episode for episode in results.episodes if episode.bag]
+    if bags:
+        cut = sum(episode.bag_complete != 'true' for episode in bags)
+        yield (f'recordings: {len(bags)} in {(results.folder / bags[0].bag).parent}'
+               + (f', {cut} of them not complete (bag_complete in the results says why)' if cut else ''))
 
 
 def _number(value, form, scale=1.0):

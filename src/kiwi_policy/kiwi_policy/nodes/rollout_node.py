@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from kiwi_msgs.action import RunRollouts
-from kiwi_msgs.msg import EpisodeResult
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
@@ -22,6 +21,7 @@ from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.nodes import process
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.results import RunResults, make_run_folder, row, table
+from kiwi_policy.nodes.rollout_bags import episode_result
 from kiwi_policy.nodes.rollout_parameters import TABLE
 from kiwi_policy.nodes.rollout_ports import RolloutPorts
 from kiwi_policy.nodes.rollout_runner import Plan, RunAborted, Runner
@@ -172,11 +172,6 @@ class RolloutNode(Node):
         else:
             handle.succeed()
         return result
-
-
-def episode_result(summary):
-    """EpisodeResult of an `EpisodeSummary`."""
-    return EpisodeResult(**{name: getattr(summary, name) for name in EpisodeResult.get_fields_and_field_types()})
 
 
 def autorun(node, interrupt, outcome):

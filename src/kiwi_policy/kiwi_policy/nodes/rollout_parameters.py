@@ -16,6 +16,7 @@ TABLE = (
       0.0, 3600.0),
     P('label_timeout', 300.0, 'How long to wait for the operator\'s rollout/label after an episode.', 's',
       1.0, 86400.0),
+    P('record', False, 'Record every rollout as a bag, <run>/bags/rollout_001 and so on; needs recorder_node.'),
     P('video', True, 'Write an MP4 per episode from the camera topics.'),
     P('video_cameras', ['overview', 'front', 'wrist'], 'Cameras shown in it, from left to right.'),
     P('video_rate', 10.0, 'Frame rate of the video.', 'Hz', 1.0, 60.0),

@@ -3,8 +3,8 @@
 import threading
 import time
 
-from kiwi_msgs.msg import ActionChunk, ExecutedAction, ExecutorStatus, PolicyInfo, TaskState
-from kiwi_msgs.srv import BeginEpisode, EndEpisode, LabelEpisode, ResetWorld
+from kiwi_msgs.msg import ActionChunk, EpisodeResult, ExecutedAction, ExecutorStatus, PolicyInfo, TaskState
+from kiwi_msgs.srv import BeginEpisode, EndEpisode, LabelEpisode, ResetWorld, StartRecording, StopRecording
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
@@ -38,6 +38,9 @@ class RolloutPorts:
         self.end = node.create_client(EndEpisode, 'executor/end_episode')
         self.clear = node.create_client(Trigger, 'executor/reset')
         node.create_service(LabelEpisode, 'rollout/label', self._on_label)
+        self.results = node.create_publisher(EpisodeResult, 'rollout/result', qos.STATUS)
+        self.start_recording = node.create_client(StartRecording, 'recorder/start')
+        self.stop_recording = node.create_client(StopRecording, 'recorder/stop')
         self._needed = [self.begin, self.end]
         if self._sim:
             node.create_subscription(TaskState, 'sim/task_state', self._on_task, qos.STATE)
@@ -59,7 +62,7 @@ class RolloutPorts:
             missing.append('sim/task_state (sim_node)')
         return missing + [f'service {client.srv_name}' for client in self._needed if not client.service_is_ready()]
 
-    def call(self, client, request, interrupted=lambda: False):
+    def call(self, client, request, interrupted=lambda: False, patience=None):
         """Call a service from a thread that does not spin; returns the response.
 
         Once interrupted it waits no longer than HURRIED s, and not at all for a service that is gone: the
@@ -68,14 +71,16 @@ class RolloutPorts:
         Args:
             client, request: of the service.
             interrupted: callable, True where the run is to end.
+            patience: s, instead of service_timeout.
 
         Raises:
-            RunAborted: no answer within service_timeout.
+            RunAborted: no answer in that time.
         """
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _future: answered.set())
-        until = time.monotonic() + self._timeout
+        patience = self._timeout if patience is None else patience
+        until = time.monotonic() + patience
         hurried = False
         while not answered.wait(min(POLL, max(until - time.monotonic(), 0.0))):
             if interrupted():
@@ -84,7 +89,7 @@ class RolloutPorts:
             gone = hurried and not client.service_is_ready()
             if gone or time.monotonic() >= until:
                 client.remove_pending_request(future)
-                within = 'before the end' if hurried else f'within {self._timeout:.0f} s'
+                within = 'before the end' if hurried else f'within {patience:.0f} s'
                 raise RunAborted(f'service {client.srv_name} did not answer {within}')
         return future.result()
 

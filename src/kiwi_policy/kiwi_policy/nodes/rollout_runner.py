@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from kiwi_policy.core.states import State
@@ -41,10 +41,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an episode ended."""
+    """How an episode ended; `labelled` is False where nobody judged it."""
 
     success: bool
     outcome: str
+    labelled: bool = True
 
 
 class Stage(Protocol):
@@ -52,6 +53,15 @@ class Stage(Protocol):
 
     def prepare(self, log):
         """Bring the scene to the start of the episode of `log`."""
+
+    def record(self, log, plan):
+        """Begin the recording of the episode of `log`, where there is to be one. Never raises."""
+
+    def close_bag(self, verdict, summary):
+        """Make the result known and close the recording; returns a `rollout_bags.Bag`.
+
+        `verdict` is None where the episode did not come to one, `summary` where it does not count. Never raises.
+        """
 
     def begin(self, log, task):
         """Start the episode on the executor and hand its messages to `log`."""
@@ -113,12 +123,31 @@ class Runner:
         stage.prepare(log)
         if stage.wait(0.0):
             return 'interrupted'
-        stage.begin(log, plan.task)
-        started = time.monotonic()
+        verdict = summary = None
+        stage.record(log, plan)
+        try:
+            stage.begin(log, plan.task)
+            verdict, message, seconds = self._watch(plan)
+            status = stage.end(verdict.outcome)
+            if message != 'interrupted':
+                summary = log.summary(verdict.success, verdict.outcome, seconds, status)
+        finally:
+            bag = stage.close_bag(verdict, summary)
+        if verdict.outcome == ENDED_BY[State.FAULT] and stage.recover():
+            message = ''
+        if summary is not None:
+            summary = replace(summary, video=stage.film(log), bag=bag.folder, bag_complete=bag.complete)
+            self._results.add(summary, log)
+            self._on_episode(summary)
+        return message
+
+    def _watch(self, plan):
+        """(verdict, why the run cannot go on or '', s) of the episode that has begun."""
+        stage, started = self._stage, time.monotonic()
         verdict, message = None, ''
         while verdict is None:
             if stage.wait(POLL):
-                verdict, message = Verdict(False, 'interrupted'), 'interrupted'
+                verdict, message = Verdict(False, 'interrupted', labelled=False), 'interrupted'
                 break
             state, reason = stage.executor_state()
             if state in ENDED_BY:
@@ -130,12 +159,4 @@ class Runner:
             if verdict is None and elapsed >= plan.time_limit:
                 stage.end('time limit')
                 verdict = stage.judge(True)
-        seconds = time.monotonic() - started
-        status = stage.end(verdict.outcome)
-        if verdict.outcome == ENDED_BY[State.FAULT] and stage.recover():
-            message = ''
-        if message != 'interrupted':
-            summary = log.summary(verdict.success, verdict.outcome, seconds, status, stage.film(log))
-            self._results.add(summary, log)
-            self._on_episode(summary)
-        return message
+        return verdict, message, time.monotonic() - started

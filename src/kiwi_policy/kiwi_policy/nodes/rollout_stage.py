@@ -4,6 +4,7 @@ import threading
 import time
 
 from kiwi_policy.core.states import State
+from kiwi_policy.nodes.rollout_bags import RolloutBags
 from kiwi_policy.nodes.rollout_runner import RunAborted, Verdict
 from kiwi_policy.nodes.video import write_film
 
@@ -27,6 +28,7 @@ class RosStage:
     def __init__(self, ports, parameters, folder, interrupted, say):
         self._ports, self._parameters, self._folder = ports, parameters, folder
         self._interrupted, self._say = interrupted, say
+        self._bags = RolloutBags(ports, parameters, folder, interrupted, say)
         self._final = None
         self._running = True        # an episode that another process left behind is to be ended too
 
@@ -45,6 +47,14 @@ class RosStage:
             if self.wait(0.0):
                 break
         raise RunAborted(f'sim/reset failed: {answer.message}')
+
+    def record(self, log, plan):
+        """Begin the rollout's bag, where rollouts are recorded."""
+        self._bags.start(log, plan, self.wait)
+
+    def close_bag(self, verdict, summary):
+        """Publish the result and close the bag."""
+        return self._bags.stop(verdict, summary)
 
     def begin(self, log, task):
         """Begin the episode; a policy that starts again or is slow at first gets a few seconds."""
@@ -142,7 +152,7 @@ class RosStage:
                 pass
             label = self._ports.label
             if label is None:
-                return Verdict(False, 'timeout')
+                return Verdict(False, 'timeout', labelled=False)
         if label is None:
             return None
         success, note = label

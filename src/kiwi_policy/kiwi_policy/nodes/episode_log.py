@@ -32,9 +32,9 @@ class EpisodeSummary:
         realtime_factor: simulated s per s, 0 on a real robot.
         camera_rate: Hz per camera as the simulation achieved it, 0 on a real robot.
         video: file name, empty where there is none.
-        operator_share: share of the ticks at which an operator drove; a success with any is not the policy's alone.
         bag: folder of the recording, relative to the run's; empty where there is none.
         bag_complete: 'true', or why the recording is not complete.
+        operator_share: share of the ticks at which an operator drove; a success with any is not the policy's alone.
     """
 
     index: int
@@ -65,9 +65,9 @@ class EpisodeSummary:
     realtime_factor: float
     camera_rate: float
     video: str = ''
-    operator_share: float = 0.0
     bag: str = ''
     bag_complete: str = ''
+    operator_share: float = 0.0
 
     def to_dict(self):
         """JSON-ready dict; values that are not finite become None."""

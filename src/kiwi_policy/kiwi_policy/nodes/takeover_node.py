@@ -155,7 +155,7 @@ def main(args=None, make_leader=connect_leader):
     try:
         with TerminalKeys() as keys:
             node = TakeoverNode(keys, make_leader)
-            print(__doc__.split('\n\n')[2], flush=True)
+            print('\n\n'.join(__doc__.split('\n\n')[1:3]), flush=True)
             process.spin(node, interrupt.is_set)
         return 0
     except ParameterError as error:

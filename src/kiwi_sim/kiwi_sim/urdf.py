@@ -113,8 +113,8 @@ def _shapes(model, geom):
     if kind in (kinds.mjGEOM_CYLINDER, kinds.mjGEOM_CAPSULE):
         shapes = [(('cylinder', {'radius': _number(size[0]), 'length': _number(2 * size[1])}), position, rotation)]
         if kind == kinds.mjGEOM_CAPSULE:
-            shapes += [(('sphere', {'radius': _number(size[0])}), position + sign * size[1] * rotation[:, 2], np.eye(3))
-                       for sign in (-1.0, 1.0)]
+            ball = ('sphere', {'radius': _number(size[0])})
+            shapes += [(ball, position + end * rotation[:, 2], np.eye(3)) for end in (-size[1], size[1])]
         return shapes
     raise ValueError(f'geom {model.geom(geom).name or geom} is a {kinds(kind).name}, which has no URDF primitive')
 

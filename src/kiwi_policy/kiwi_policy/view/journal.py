@@ -54,7 +54,8 @@ class Journal:
             return []
         again = self._policy is not None
         self._policy = run
-        return [('WARN' if again else 'INFO', f'policy {head} {digest} has started{" again" if again else ""}')]
+        policy = f'policy {head} {digest}'
+        return [('WARN', f'{policy} has started again') if again else ('INFO', f'{policy} runs')]
 
     def on_health(self, name, level, message):
         """Events of a diagnostic status; `level` counts from 0, all is well."""

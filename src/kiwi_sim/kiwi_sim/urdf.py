@@ -77,7 +77,8 @@ def _robot_geoms(model, bodies):
 
 def _colour(model, geom):
     material = model.geom_matid[geom]
-    return tuple(round(float(value), 4) for value in (model.mat_rgba[material] if material >= 0 else model.geom_rgba[geom]))
+    rgba = model.mat_rgba[material] if material >= 0 else model.geom_rgba[geom]
+    return tuple(round(float(value), 4) for value in rgba)
 
 
 def _colours(model):

@@ -5,7 +5,8 @@ def status_markdown(state, reason, rows):
     """Markdown of a state, why, and (name, text) rows."""
     first, *others = [f'| {name} | {text} |' for name, text in rows]
     title = f'### {state}: {reason}' if reason else f'### {state}'
-    return '\n'.join([title, '', first, '|---|---|', *others, '', 'Plots: measured blue, commanded orange, planned ahead green.'])
+    key = 'Plots: measured blue, commanded orange, planned ahead green.'
+    return '\n'.join([title, '', first, '|---|---|', *others, '', key])
 
 
 def milliseconds(seconds):

@@ -32,7 +32,7 @@ def test_rejections_and_underruns_are_told_as_they_come_and_counted_anew_per_epi
         ('WARN', '2 chunks refused: late (3 in this episode)'), ('WARN', '1 chunk refused: nan (1 in this episode)')]
     assert status(journal, episode='e2', rejects={'late': 1})[:2] == [
         ('INFO', 'episode e2 begins'), ('WARN', '1 chunk refused: late (1 in this episode)')]
-    assert status(journal, 'IDLE', episode='')[0] == ('INFO', 'episode e2 is over')
+    assert status(journal, 'IDLE', episode='', rejects={'inactive': 1}) == [('INFO', 'episode e2 is over'), ('INFO', 'IDLE')]
 
 
 def test_an_operators_takeover_is_two_events():

@@ -39,7 +39,8 @@ def shown(graph, operator):
     graph.start_sim()
     graph.start_executor()
     path = graph.folder / 'run.rrd'
-    graph.start('view', 'kiwi_policy.nodes.view_node', 'viewer:=none', f'save:={path}', 'cameras:=[front, wrist, overview]')
+    graph.start('view', 'kiwi_policy.nodes.view_node', 'viewer:=none', f'save:={path}',
+                'cameras:=[front, wrist, overview]')
     wait_for(lambda: 'saving to' in graph.output('view'))
     operator.until(lambda: operator.heard['joints'] and operator.heard['status'])
     takeovers = operator.node.create_publisher(TakeoverCommand, 'takeover/command', qos.STATUS)
@@ -117,7 +118,8 @@ def test_events_tell_episode_policy_refusal_operator_and_result(shown):
 def test_the_file_opens_with_reruns_own_program(shown, graph):
     from kiwi_policy.view.viewer_process import _program
 
-    checked = subprocess.run([_program(), 'rrd', 'print', str(graph.folder / 'run.rrd')], capture_output=True, timeout=120)
+    command = [_program(), 'rrd', 'print', str(graph.folder / 'run.rrd')]
+    checked = subprocess.run(command, capture_output=True, timeout=300)
     assert checked.returncode == 0, checked.stderr
     assert b'executor/events' in checked.stdout
 

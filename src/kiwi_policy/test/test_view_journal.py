@@ -32,7 +32,7 @@ def test_rejections_and_underruns_are_told_as_they_come_and_counted_anew_per_epi
         ('WARN', '2 chunks refused: late (3 in this episode)'), ('WARN', '1 chunk refused: nan (1 in this episode)')]
     assert status(journal, episode='e2', rejects={'late': 1})[:2] == [
         ('INFO', 'episode e2 begins'), ('WARN', '1 chunk refused: late (1 in this episode)')]
-    assert status(journal, 'IDLE', episode='')[0] == ('INFO', 'episode e2 is over')
+    assert status(journal, 'IDLE', episode='', rejects={'inactive': 1}) == [('INFO', 'episode e2 is over'), ('INFO', 'IDLE')]
 
 
 def test_an_operators_takeover_is_two_events():
@@ -44,7 +44,7 @@ def test_an_operators_takeover_is_two_events():
 
 def test_a_policys_restart_is_a_warning():
     journal = Journal()
-    assert journal.on_policy(1, 'flow', 'abc') == [('INFO', 'policy flow abc has started')]
+    assert journal.on_policy(1, 'flow', 'abc') == [('INFO', 'policy flow abc runs')]
     assert journal.on_policy(1, 'flow', 'abc') == []
     assert journal.on_policy(2, 'flow', 'abc') == [('WARN', 'policy flow abc has started again')]
 
@@ -52,7 +52,8 @@ def test_a_policys_restart_is_a_warning():
 def test_health_is_told_where_it_changes():
     journal = Journal()
     told = [journal.on_health('servos', level, 'm') for level in (0, 1, 1, 2, 3, 0)]
-    assert told == [[], [('WARN', 'servos: m')], [], [('ERROR', 'servos: m')], [], [('INFO', 'servos is well again: m')]]
+    assert told == [[], [('WARN', 'servos: m')], [], [('ERROR', 'servos: m')], [],
+                    [('INFO', 'servos is well again: m')]]
 
 
 def test_the_pace_lets_through_what_is_due():

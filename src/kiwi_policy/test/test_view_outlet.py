@@ -55,7 +55,7 @@ def test_a_port_that_is_taken_is_refused_with_another_proposed():
         other.bind(('127.0.0.1', 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ParameterError, match=f'web_port is {port}, which another program listens on; choose another'):
+        with pytest.raises(ParameterError, match=f'web_port is {port}, which another program listens on'):
             Outlet(options(port=free_port(), web_port=port))
 
 

@@ -162,20 +162,28 @@ def test_the_trail_is_short_and_starts_anew_where_the_world_was_reset(viewed):
         view.on_world(START + 10.0, (1.0, 0.0, 0.0), (0, 0, 0), (0, 0, 0))
         ticks(view, 4, start=START + 10.0)
 
-    _, strips = values_ragged(viewed(act), names.TRAIL, 'LineStrips3D:strips')
-    lengths = [len(strip[0]) for strip in strips]
+    lengths = [len(strip[0]) for _, strip in viewed(act)[names.TRAIL]['LineStrips3D:strips']]
     assert 35 <= max(lengths) <= 45
     assert lengths[-1] < 4
 
 
-def values_ragged(found, entity, column):
-    rows = found[entity][column]
-    return [time for time, _ in rows], [value for _, value in rows]
+def origins(part):
+    """The entities at which a blueprint's views begin."""
+    if hasattr(part, 'origin'):
+        return [str(part.origin).lstrip('/')]
+    return [origin for inner in part.contents for origin in origins(inner)]
 
 
+@pytest.mark.parametrize('simulated', [False, True])
 @pytest.mark.parametrize('cameras', [(), ('front',), ('front', 'wrist', 'overview')])
-def test_the_layout_names_entities_that_exist(cameras, viewed, tmp_path):
-    def log(stream):
-        stream.send_blueprint(layout(cameras, simulated=True))
+def test_every_view_of_the_layout_begins_at_an_entity_that_is_drawn(cameras, simulated, viewed):
+    def act(view):
+        ticks(view, 5)
+        view.on_status(START, 'RUNNING', 'why', 'e1', {}, 0, 0.5, [('policy', 'flow')])
+        for camera in cameras:
+            view.on_image(START, camera, JPEG)
 
-    assert record(tmp_path / 'blueprint.rrd', log) is not None
+    found, begins = viewed(act), origins(layout(cameras, simulated).root_container)
+    assert len(begins) == 13 + len(cameras)
+    for origin in begins:
+        assert origin in found, origin

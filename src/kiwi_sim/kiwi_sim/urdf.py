@@ -77,7 +77,8 @@ def _robot_geoms(model, bodies):
 
 def _colour(model, geom):
     material = model.geom_matid[geom]
-    return tuple(round(float(value), 4) for value in (model.mat_rgba[material] if material >= 0 else model.geom_rgba[geom]))
+    rgba = model.mat_rgba[material] if material >= 0 else model.geom_rgba[geom]
+    return tuple(round(float(value), 4) for value in rgba)
 
 
 def _colours(model):
@@ -113,8 +114,8 @@ def _shapes(model, geom):
     if kind in (kinds.mjGEOM_CYLINDER, kinds.mjGEOM_CAPSULE):
         shapes = [(('cylinder', {'radius': _number(size[0]), 'length': _number(2 * size[1])}), position, rotation)]
         if kind == kinds.mjGEOM_CAPSULE:
-            shapes += [(('sphere', {'radius': _number(size[0])}), position + sign * size[1] * rotation[:, 2], np.eye(3))
-                       for sign in (-1.0, 1.0)]
+            ball = ('sphere', {'radius': _number(size[0])})
+            shapes += [(ball, position + end * rotation[:, 2], np.eye(3)) for end in (-size[1], size[1])]
         return shapes
     raise ValueError(f'geom {model.geom(geom).name or geom} is a {kinds(kind).name}, which has no URDF primitive')
 

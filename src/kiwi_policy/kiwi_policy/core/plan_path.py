@@ -30,8 +30,7 @@ def tip_path(actions, period, tree):
         tree: `arm_kinematics.KinematicTree`.
     """
     positions, velocity = to_ros(actions)
-    tips, base = tree.tip(positions), base_path(velocity, period)
-    return place(tips, base)
+    return place(tree.tip(positions), base_path(velocity, period))
 
 
 def place(points, pose):
@@ -39,4 +38,4 @@ def place(points, pose):
     points, pose = np.asarray(points, dtype=float), np.asarray(pose, dtype=float)
     cosine, sine = np.cos(pose[..., 2]), np.sin(pose[..., 2])
     x, y = points[..., 0], points[..., 1]
-    return np.stack([pose[..., 0] + cosine * x - sine * y, pose[..., 1] + sine * x + cosine * y, points[..., 2]], axis=-1)
+    return np.stack([pose[..., 0] + cosine * x - sine * y, pose[..., 1] + sine * x + cosine * y, points[..., 2]], -1)

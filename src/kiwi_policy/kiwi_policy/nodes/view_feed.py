@@ -1,8 +1,16 @@
 """Messages into the values that the view shows."""
 
 import numpy as np
-from kiwi_msgs.msg import ActionChunk, EpisodeResult, ExecutedAction, ExecutorStatus, PolicyInfo, TakeoverCommand, TaskState
 from diagnostic_msgs.msg import DiagnosticArray
+from kiwi_msgs.msg import (
+    ActionChunk,
+    EpisodeResult,
+    ExecutedAction,
+    ExecutorStatus,
+    PolicyInfo,
+    TakeoverCommand,
+    TaskState,
+)
 
 from kiwi_policy.core.features import DIM, NAMES
 from kiwi_policy.core.states import State
@@ -96,7 +104,9 @@ def state_name(number):
 
 def status_rows(message, info, rejects):
     """(name, text) rows of an ExecutorStatus and a PolicyInfo (None before one came)."""
-    policy = f'{info.head} {info.checkpoint_digest[:8]}, {info.horizon} rows of {1e3 * info.period:.0f} ms' if info else '-'
+    policy = '-'
+    if info is not None:
+        policy = f'{info.head} {info.checkpoint_digest[:8]}, {info.horizon} rows of {1e3 * info.period:.0f} ms'
     return (
         ('policy', policy),
         ('mode', message.mode),

@@ -4,8 +4,9 @@ from kiwi_policy.core.features import CAMERAS
 from kiwi_policy.core.parameters import Parameter as P
 
 TABLE = (
-    P('viewer', 'serve', 'Where to look. serve: a web page on this machine, http://127.0.0.1:<web_port>; spawn: a window '
-      'of Rerun, on a machine with a display; none: nowhere, for save alone.', choices=('serve', 'spawn', 'none')),
+    P('viewer', 'serve', 'Where to look. serve: a web page on this machine, http://127.0.0.1:<web_port>; spawn: a '
+      'window of Rerun, on a machine with a display; none: nowhere, for save alone.',
+      choices=('serve', 'spawn', 'none')),
     P('port', 9876, 'Port of the data of serve and spawn, on 127.0.0.1 only.', '', 1024, 65535),
     P('web_port', 9090, 'Port of the web page of serve, on 127.0.0.1 only.', '', 1024, 65535),
     P('connect', '', 'Address of a Rerun that runs elsewhere, in place of viewer: rerun+http://HOST:9876/proxy.'),

@@ -2,6 +2,7 @@
 
 _SERIOUS = {'STARVED': 'WARN', 'STOPPED': 'WARN', 'FAULT': 'ERROR', 'TAKEOVER': 'WARN'}
 _LEVELS = ('INFO', 'WARN', 'ERROR')
+_NO_NEWS = 'inactive'   # chunks that come after their episode has ended
 
 
 class Journal:
@@ -29,7 +30,7 @@ class Journal:
             self._episode, self._rejects, self._underruns = episode, {}, 0
         for name, count in rejects.items():
             new = count - self._rejects.get(name, 0)
-            if new > 0:
+            if new > 0 and name != _NO_NEWS:
                 events.append(('WARN', f'{new} chunk{"s" * (new > 1)} refused: {name} ({count} in this episode)'))
         if underruns > self._underruns:
             events.append(('WARN', f'out of actions, for the {underruns}. time in this episode'))
@@ -54,7 +55,8 @@ class Journal:
             return []
         again = self._policy is not None
         self._policy = run
-        return [('WARN' if again else 'INFO', f'policy {head} {digest} has started{" again" if again else ""}')]
+        policy = f'policy {head} {digest}'
+        return [('WARN', f'{policy} has started again') if again else ('INFO', f'{policy} runs')]
 
     def on_health(self, name, level, message):
         """Events of a diagnostic status; `level` counts from 0, all is well."""

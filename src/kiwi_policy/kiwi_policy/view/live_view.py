@@ -98,7 +98,8 @@ class LiveView:
         """A status of the executor; as `Journal.on_status`, and what is left of the plan in s, (name, text) rows."""
         self.tell(time, self.journal.on_status(state, reason, episode, rejects, underruns))
         self._at(time)
-        self._stream.log(names.STATUS, rr.TextDocument(status_markdown(state, reason, rows), media_type='text/markdown'))
+        text = status_markdown(state, reason, rows)
+        self._stream.log(names.STATUS, rr.TextDocument(text, media_type='text/markdown'))
         self._stream.log(names.TIMING, rr.Scalars([queue, self._latency]))
         if state != self._state:
             self._stream.log(names.STATE, rr.StateChange(state=state))
@@ -121,7 +122,7 @@ class LiveView:
         for level, text in events:
             self._began = time if self._began is None else self._began
             self._at(time)
-            self._stream.log(names.EVENTS, rr.TextLog(f'{time - self._began:.1f} s  {text}', level=level))
+            self._stream.log(names.EVENTS, rr.TextLog(f'{max(time - self._began, 0.0):.1f} s  {text}', level=level))
 
     def close(self):
         """Send what waits."""

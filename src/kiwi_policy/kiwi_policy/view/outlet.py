@@ -110,7 +110,8 @@ def _check_reachable(url):
 def check(options):
     """Raise ParameterError for options that cannot work together or here."""
     if options.connect and not re.fullmatch(r'rerun(\+https?)?://[^/\s]+/proxy', options.connect):
-        raise ParameterError(f'parameter connect is {options.connect!r}, must be like rerun+http://192.168.1.7:9876/proxy')
+        raise ParameterError(f'parameter connect is {options.connect!r}, must be like '
+                             'rerun+http://192.168.1.7:9876/proxy')
     if options.save:
         path = Path(options.save)
         if path.suffix != '.rrd':

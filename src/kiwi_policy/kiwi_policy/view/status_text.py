@@ -3,9 +3,10 @@
 
 def status_markdown(state, reason, rows):
     """Markdown of a state, why, and (name, text) rows."""
-    lines = [f'### {state}: {reason}' if reason else f'### {state}', '', f'| {rows[0][0]} | {rows[0][1]} |', '|---|---|']
-    lines += [f'| {name} | {text} |' for name, text in rows[1:]]
-    return '\n'.join([*lines, '', 'Plots: measured blue, commanded orange, planned ahead green.'])
+    first, *others = [f'| {name} | {text} |' for name, text in rows]
+    title = f'### {state}: {reason}' if reason else f'### {state}'
+    key = 'Plots: measured blue, commanded orange, planned ahead green.'
+    return '\n'.join([title, '', first, '|---|---|', *others, '', key])
 
 
 def milliseconds(seconds):

@@ -32,7 +32,8 @@ class WebPage:
     """
 
     def __init__(self, port, origin_port, data_url):
-        handler = type('Handler', (_Handler,), {'origin_port': origin_port, 'query': f'?url={quote(data_url, safe="")}'})
+        query = f'?url={quote(data_url, safe="")}'
+        handler = type('Handler', (_Handler,), {'origin_port': origin_port, 'query': query})
         self._server = ThreadingHTTPServer((HOST, port), handler)
         self._server.daemon_threads = True
         self.url = f'http://{HOST}:{self._server.server_port}'

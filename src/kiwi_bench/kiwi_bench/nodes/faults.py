@@ -42,7 +42,7 @@ class Fault:
         heal: takes the fault away, where it does not pass by itself.
         recover: does what `recovery` says, and begins an episode where the old one has ended.
         seconds: how long the fault lasts, at least.
-        state: executor state for which it lasts, too; None for none.
+        until_said: whether it lasts until it has been said, too.
         trials: by default.
     """
 
@@ -56,7 +56,7 @@ class Fault:
     heal: Callable = lambda rig: None
     recover: Callable = lambda rig: None
     seconds: float = 1.5
-    state: int | None = None
+    until_said: bool = False
     trials: int = 5
 
 
@@ -215,11 +215,11 @@ FAULTS = {fault.name: fault for fault in (
           'wheels first.',
           Stop.FAULT, RESET, lambda rig, _trial: rig.plant.unplug(),
           all_of(status(S.FAULT), line('executor', 'lost the robot')), heal=lambda rig: rig.plant.plug(), recover=reset,
-          seconds=2.0, state=S.FAULT),
+          seconds=2.0, until_said=True),
     Fault('servo_silent', 'One servo, a wheel or the elbow, neither answers nor obeys for 2 s.',
           'The base is stopped as far as it can be reached, the rest on contact. `FAULT`, latched.',
           Stop.FAULT, RESET, _silence, all_of(status(S.FAULT), line('executor', 'no answer on')), heal=_hear_again,
-          recover=reset, seconds=2.0, state=S.FAULT),
+          recover=reset, seconds=2.0, until_said=True),
     Fault('camera_frozen', 'The cameras repeat one picture.',
           'The policy notices after 0.5 s (`frozen_after`) and makes no chunk. ' + STARVED.strip(),
           Stop.LAST_ACTION, AUTOMATIC, _cameras('frozen'), all_of(status(S.STARVED), line('policy', 'no chunk: camera')),

@@ -76,8 +76,8 @@ def _run(rig, fault, number, outcome):
     if fault.stop is not Stop.NEVER:
         rig.until(lambda: not np.any(witness.newest.speeds[~silent]), 'the base to stand')
     _sleep_until(start + fault.seconds)
-    if fault.state is not None:
-        rig.until(lambda: rig.observer.state() == fault.state, f'executor state {fault.state}')
+    if fault.until_said:
+        rig.until(lambda: fault.said(rig, start), 'a word about the fault')
     if fault.stop is not Stop.NEVER:
         _watch_arm(rig, outcome)
     healed = time.monotonic()

@@ -41,8 +41,8 @@ ARGUMENTS = (
     Argument('task', 'Put the cube on the disc.', 'Task text passed on to the policy.'),
     Argument('mode', 'latest', 'How the executor runs chunks.', ('sync', 'latest', 'ensemble')),
     Argument('output_dir', 'rollouts', 'Folder for results: <output_dir>/<UTC time>, linked as <output_dir>/latest.'),
-    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so on.',
-             ('true', 'false')),
+    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so '
+                               'on.', ('true', 'false')),
     Argument('device', 'cpu', 'torch device of the policy, e.g. cpu, cuda, mps.'),
     Argument('robot', 'lekiwi', 'Whether the servo bus is plugged in here, or into a computer that runs lekiwi_host.',
              ('lekiwi', 'lekiwi_client')),
@@ -53,9 +53,9 @@ ARGUMENTS = (
                                  'publishes it. Only with sim:=false.'),
     Argument('wrist_camera', '', 'The same of the wrist camera.'),
     Argument('namespace', '', 'ROS namespace of all nodes.'),
-    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, recorder.yaml, sim.yaml, bridge.yaml or '
-                           'camera.yaml (camera_front.yaml, camera_wrist.yaml for one camera), in place of those that ship; the '
-                           'arguments above win over them.'),
+    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, recorder.yaml, sim.yaml, '
+                           'bridge.yaml or camera.yaml (camera_front.yaml, camera_wrist.yaml for one camera), in place '
+                           'of those that ship; the arguments above win over them.'),
 )
 
 

@@ -38,22 +38,25 @@ def main():
                  f'output_dir:={folder}', f'record:={record}', *given.arguments],
                 stdout=log, stderr=subprocess.STDOUT).returncode
         if status:
-            print(f'run {turn + 1} ended with status {status}; its output is in {output / folder.name}.log', file=sys.stderr)
+            print(f'run {turn + 1} ended with status {status}; its output is in {folder}.log', file=sys.stderr)
             return status
         found = measure(folder / 'latest')
         figures[record].append(found)
         print(f'run {turn + 1}/{2 * given.turns} record:={record}  {line(found)}', flush=True)
     for record, found in figures.items():
         if found:
-            print(f'record:={record}, all runs  {line({key: np.concatenate([one[key] for one in found]) for key in found[0]})}')
+            pooled = {key: np.concatenate([one[key] for one in found]) for key in found[0]}
+            print(f'record:={record}, all runs  {line(pooled)}')
     return 0
 
 
 def measure(run):
     """Name -> values of a run, one per rollout; the recorder's share one per second."""
     episodes = json.loads((run / 'rollouts.json').read_text())['episodes']
-    found = {'success': [float(e['success']) for e in episodes], 'jitter p99 (ms)': [1e3 * e['jitter_p99'] for e in episodes],
-             'cycle p95 (ms)': [1e3 * e['cycle_p95'] for e in episodes], 'realtime': [e['realtime_factor'] for e in episodes]}
+    found = {'success': [float(e['success']) for e in episodes],
+             'jitter p99 (ms)': [1e3 * e['jitter_p99'] for e in episodes],
+             'cycle p95 (ms)': [1e3 * e['cycle_p95'] for e in episodes],
+             'realtime': [e['realtime_factor'] for e in episodes]}
     if any(episode['bag'] for episode in episodes):
         found |= {'MB/min': [], 'recorder (%)': [], 'lost': []}
     for bag in (run / episode['bag'] for episode in episodes if episode['bag']):
@@ -73,7 +76,8 @@ def measure(run):
 
 def line(found):
     """Mean and largest of every figure."""
-    return '  '.join(f'{key} {np.mean(values):.2f} (max {np.max(values):.2f})' for key, values in found.items() if len(values))
+    return '  '.join(f'{key} {np.mean(values):.2f} (max {np.max(values):.2f})'
+                     for key, values in found.items() if len(values))
 
 
 if __name__ == '__main__':

@@ -44,8 +44,8 @@ ARGUMENTS = (
              ('none', 'expert')),
     Argument('spread', '1.0', 'Scatter of the simulated starts as a multiple of the demonstrations\'.'),
     Argument('output_dir', 'rollouts', 'Folder for results: <output_dir>/<UTC time>, linked as <output_dir>/latest.'),
-    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so on.',
-             ('true', 'false')),
+    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so '
+                               'on.', ('true', 'false')),
     Argument('device', 'cpu', 'torch device of the policy, e.g. cpu, cuda, mps.'),
     Argument('robot', 'lekiwi', 'Whether the servo bus is plugged in here, or into a computer that runs lekiwi_host.',
              ('lekiwi', 'lekiwi_client')),

@@ -120,7 +120,8 @@ class RecorderNode(Node):
     def _on_failure(self, text):
         """Called in the recording's thread."""
         robot_stops = self.parameters.on_failure == STOP
-        self.get_logger().error(f'{text}. The robot {"is stopped" if robot_stops else "goes on"} (parameter on_failure)')
+        robot = 'is stopped' if robot_stops else 'goes on'
+        self.get_logger().error(f'{text}. The robot {robot} (parameter on_failure)')
         if robot_stops:
             self._stop_robot.call_async(Trigger.Request())
 

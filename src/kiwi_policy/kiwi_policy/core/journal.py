@@ -61,7 +61,8 @@ class JournalledExecutor(ChunkExecutor):
         super().__init__(config, takeover_timeout)
         self.told, self._since = (), []
         self.operator = _JournalledOperator(self.config.limits, self._machine, self._limiter, self._note)
-        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout, self._note)
+        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout,
+                                            self._note)
 
     def step(self, now, state):
         """As `ChunkExecutor.step`; `told` is what led to this command."""
@@ -161,8 +162,9 @@ class _JournalledTakeover(Takeover):
     def take(self, command, received):
         verdict = super().take(command, received)
         if verdict.accepted:
-            values = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
-            self._note(Event(Kind.OPERATOR, values=(float(received), float(command.stamp), *values), text=command.operator))
+            held = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
+            values = (float(received), float(command.stamp), *held)
+            self._note(Event(Kind.OPERATOR, values=values, text=command.operator))
         return verdict
 
 
@@ -201,8 +203,8 @@ def tell(executor, event, now, state, chunk=None):
 
 def _policy(traits):
     spread = () if traits.action_spread is None else map(float, traits.action_spread)
-    return Event(Kind.POLICY, values=(float(traits.horizon), float(traits.n_action_steps or 0), float(traits.latency_p95),
-                                      *spread))
+    numbers = traits.horizon, traits.n_action_steps or 0, traits.latency_p95
+    return Event(Kind.POLICY, values=(*map(float, numbers), *spread))
 
 
 def _traits(values):

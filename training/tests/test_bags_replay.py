@@ -276,8 +276,13 @@ def test_a_configuration_the_robot_would_refuse_is_named(bags, tmp_path, capsys)
     assert 'live: the executor would refuse to begin: ' in capsys.readouterr().out
 
 
-def test_several_bags_are_pooled(bags, capsys):
+def test_several_bags_are_pooled(bags, tmp_path, capsys):
     folders = [str(bags[mode][0]) for mode in MODES]
+    (tmp_path / 'cut').mkdir()
+    (tmp_path / 'cut' / 'cut_0.mcap').write_bytes(b'')
+    assert main(['replay', folders[0], str(tmp_path)]) == 1         # what can be replayed is
+    captured = capsys.readouterr()
+    assert '3 episodes of 1 bag' in captured.out and 'kiwi-bags recover' in captured.err
     assert main(['replay', *folders]) == 0
     captured = capsys.readouterr()
     assert '9 episodes of 3 bags' in captured.out and '3/3' in captured.err

@@ -11,25 +11,31 @@ PERIOD = 1 / 30
 DRIVE = Command(np.array([10.0, 20, 30, 40, 50, 60, 0.1, -0.1, 30]), Source.CHUNK, chunk_id=7)
 
 
+def after(blind, silent, command):
+    """What is sent in place of a command after `silent` s without an answer."""
+    blind.silence(silent)
+    return blind.apply(command)
+
+
 def test_a_robot_that_answers_gets_what_was_decided():
-    assert BlindBase(0.15, PERIOD).apply(DRIVE, 0.0) is DRIVE
+    assert BlindBase(0.15, PERIOD).apply(DRIVE) is DRIVE
 
 
 def test_a_silent_robot_rests_while_its_arm_goes_on():
     blind = BlindBase(0.15, PERIOD)
-    assert blind.apply(DRIVE, 0.14) is DRIVE
-    sent = blind.apply(DRIVE, 0.16)
+    assert after(blind, 0.14, DRIVE) is DRIVE
+    sent = after(blind, 0.16, DRIVE)
     assert sent.values.tolist() == [10, 20, 30, 40, 50, 60, 0, 0, 0]
     assert sent.clamped and sent.chunk_id == 7
     assert DRIVE.values[6] == 0.1
-    blind.apply(DRIVE, 0.2)
+    after(blind, 0.2, DRIVE)
     assert blind.stops == 1
 
 
 def test_the_base_takes_up_its_speed_without_a_jump():
     blind = BlindBase(0.15, PERIOD)
-    blind.apply(DRIVE, 0.2)
-    speeds = [blind.apply(DRIVE, 0.0).values[6] for _ in range(7)]
+    after(blind, 0.2, DRIVE)
+    speeds = [after(blind, 0.0, DRIVE).values[6] for _ in range(7)]
     assert np.all(np.diff(speeds[:6]) > 0) and speeds[0] == pytest.approx(0.1 / 6)
     assert speeds[5:] == pytest.approx([0.1, 0.1])
     assert blind.stops == 1
@@ -37,7 +43,7 @@ def test_the_base_takes_up_its_speed_without_a_jump():
 
 def test_a_base_at_rest_is_not_counted():
     blind = BlindBase(0.15, PERIOD)
-    blind.apply(Command(np.zeros(9), Source.IDLE), 1.0)
+    after(blind, 1.0, Command(np.zeros(9), Source.IDLE))
     assert blind.stops == 0
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from nodes_support import HOME, FakeRobot
 
+from kiwi_policy.core.blind_base import BLIND
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Source, State
 from kiwi_policy.core.features import NAMES
@@ -21,10 +22,10 @@ SLEEP = time.sleep
 class Rig:
     """A loop at 100 Hz with everything it did."""
 
-    def __init__(self, **options):
+    def __init__(self, blind_timeout=BLIND, **options):
         self.robot = FakeRobot()
         self.robot.connect()
-        self.core = ChunkExecutor(ExecutorConfig(period=PERIOD))
+        self.core = ChunkExecutor(ExecutorConfig(period=PERIOD), blind_timeout=blind_timeout)
         self.clock = TickClock(PERIOD, time.monotonic() + PERIOD, 10**18)
         self.ticks = []
         self.fail = None
@@ -193,7 +194,7 @@ def silent():
 
 
 def test_the_base_of_a_silent_robot_rests_before_the_fault():
-    rig = Rig(bus_timeout=5.0, blind_timeout=0.05)
+    rig = Rig(blind_timeout=0.05, bus_timeout=5.0)
     rig.loop.start()
     rig.run_chunk()
     rig.until(lambda: rig.robot.state[6] > 0)

@@ -49,7 +49,8 @@ class Choice:
         if values.rate != rate:
             raise ParameterError(f'{self.name}: parameter rate is {values.rate:g} Hz, the recording has a tick every '
                                  f'1/{rate:g} s; a replay keeps its ticks, set rate to {rate:g}')
-        return partial(JournalledExecutor, executor_config(values), values.takeover_timeout)
+        return partial(JournalledExecutor, executor_config(values), values.takeover_timeout,
+                       values.blind_timeout)
 
 
 def known(recorded):
@@ -81,7 +82,7 @@ def read_file(path):
     try:
         content = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParameterError(f'{path}: cannot be read: {error}; --executor takes {LIVE} or a ROS parameter file') from None
+        raise ParameterError(f'{path}: cannot be read: {error}; --executor takes {LIVE} or a parameter file') from None
     sections = content if isinstance(content, dict) else {}
     given, found = {}, False
     for node in sorted(sections, key=lambda node: '*' not in str(node)):        # the node's own section wins
@@ -113,8 +114,8 @@ def read_settings(group):
             raise ParameterError(f'--set {text!r}: write it as NAME=VALUE, e.g. seam_ticks=0 (bags stand before --set)')
         refuse_unknown([name], TABLE)
         if name in ASKING:
-            raise ParameterError(f'--set {text!r}: {name} changes only when chunks are asked for, and a replay has no others '
-                                 'than those on record')
+            raise ParameterError(f'--set {text!r}: {name} changes only when chunks are asked for, and a replay has '
+                                 'none but those on record')
         if name not in USED:
             raise ParameterError(f'--set {text!r}: {name} changes nothing in a replay; these do: {", ".join(USED)}')
         try:
@@ -150,7 +151,8 @@ class _Read:
 def _used():
     asked = _Read()
     executor_config(asked)
-    return tuple(name for name in _PARAMETERS if name in (*asked.names, 'takeover_timeout') and name not in ('rate', *ASKING))
+    wanted = {*asked.names, 'takeover_timeout', 'blind_timeout'} - {'rate', *ASKING}
+    return tuple(name for name in _PARAMETERS if name in wanted)
 
 
 ASKING = ('replan_interval', 'ensemble_interval', 'request_timeout', 'initial_latency')

@@ -13,10 +13,10 @@ from kiwi_policy.core.executor import ExecutorError
 from kiwi_policy.core.feasibility import Infeasible
 from kiwi_policy.core.features import DIM
 from kiwi_policy.core.journal import STANDING, Kind, tell
+from kiwi_policy.core.messages import to_nanoseconds
 from kiwi_training.bags.reader import BagError
 
 COUNTERS = ('accepted', 'skipped', 'underruns', 'rejected')
-SILENT = 0.1        # s from which on the executor's node may have stopped the base
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,9 @@ class Recording:
     def __init__(self, rollout):
         self.rollout, self.ticks = rollout, rollout.ticks
         folder = rollout.bag.folder
+        if np.isnan(self.ticks.monotonic).any():
+            raise BagError(f'{folder}: executor/action does not tell what the executor was told: it was recorded before '
+                           'kiwi could replay')
         self.episodes = _episodes(self.ticks)
         if not self.episodes:
             raise BagError(f'{folder}: no episode began while this was recorded, so there is nothing to replay')
@@ -88,14 +91,10 @@ class Recording:
             if not np.all(np.isfinite(self._states[episode.first])):
                 raise BagError(f'{folder}: the pose in which episode {episode.episode_id!r} began is not on record')
         self._chunks, missing = _received(rollout, self.episodes[0].first)
-        self.gaps = [f'{count} chunk{"s" * (count != 1)} that the executor received {"are" if count != 1 else "is"} not on record'
-                     for count in [len(missing)] if count]
         lost = _lost(self.ticks, self.episodes[0].first)
-        silent = _longest_silence(self.ticks, self.episodes[0].first)
-        if silent > SILENT:
-            self.gaps.append(f'the robot did not answer for {silent:.2f} s: a base stopped for its silence is not repeated')
-        if lost:
-            self.gaps.append(f'{lost} tick{"s" * (lost != 1)} of the control loop {"are" if lost != 1 else "is"} not on record')
+        self.gaps = [f'{count} {what.format("s" * (count != 1))} {"is" if count == 1 else "are"} not on record'
+                     for count, what in ((len(missing), 'chunk{} that the executor received'),
+                                         (lost, 'tick{} of the control loop')) if count]
 
     def live(self, episode):
         """The `Run` on record."""
@@ -147,10 +146,10 @@ class Recording:
         """Of the last status on record; those of the judged result are final."""
         stamps = self.ticks.stamps[[episode.first, episode.until - 1]]
         newest = None
-        for record in self.rollout.statuses:
-            stamp = record.message.header.stamp
-            if stamps[0] <= stamp.sec * 10**9 + stamp.nanosec <= stamps[1] and record.message.episode_id in ('', episode.episode_id):
-                newest = record.message
+        for message in (record.message for record in self.rollout.statuses):
+            within = stamps[0] <= to_nanoseconds(message.header.stamp) <= stamps[1]
+            if within and message.episode_id in ('', episode.episode_id):
+                newest = message
         counters = {} if newest is None else {name: int(getattr(newest, name)) for name in COUNTERS}
         reasons = {} if newest is None else dict(zip(newest.reject_reasons, map(int, newest.reject_counts)))
         result = self.rollout.result
@@ -197,7 +196,7 @@ def _states(ticks):
 
 
 def _received(rollout, first):
-    """(tick, number of the event) -> `Chunk` in the executor's time; (run, chunk) from `first` on that are not on record."""
+    """(tick, number of the event) -> `Chunk` in the executor's time; (run, chunk) not on record from `first` on."""
     recorded, seen, found, missing = defaultdict(list), Counter(), {}, []
     for record in rollout.chunks:
         recorded[record.chunk.run_id, record.chunk.chunk_id].append(record.chunk)
@@ -212,15 +211,6 @@ def _received(rollout, first):
             found[tick, number] = replace(same[min(seen[event.ids], len(same) - 1)], stamp=event.values[0])
             seen[event.ids] += 1
     return found, missing
-
-
-def _longest_silence(ticks, first):
-    """s of the longest time without an answer of the robot after tick `first`."""
-    longest = since = 0.0
-    for now, answered in zip(ticks.monotonic[first:], np.isfinite(ticks.measured[first:]).all(axis=1), strict=True):
-        since = now if answered or not since else since
-        longest = max(longest, now - since)
-    return longest
 
 
 def _lost(ticks, first):

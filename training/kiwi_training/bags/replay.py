@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from kiwi_policy.core.parameters import ParameterError
-from kiwi_training.bags.reader import Bag, find_bags
+from kiwi_training.bags.reader import Bag, BagError, find_bags
 
 NODE = 'chunk_executor_node'
 
@@ -38,7 +38,7 @@ examples:
   kiwi-bags replay rollouts/latest --executor live src/kiwi_policy/config/executor.yaml
   kiwi-bags replay rollouts/latest --executor mine.yaml --set seam_ticks=0 gate=0.0 --json replay.json
 
-exit status: 0 done, 1 a bag is unreadable or the live configuration does not repeat it, 2 wrong usage, 130 interrupted"""
+exit status: 0 done, 1 a bag cannot be replayed or live does not repeat it exactly, 2 wrong usage, 130 interrupted"""
 
 
 def add_parser(commands):
@@ -47,10 +47,10 @@ def add_parser(commands):
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('bags', nargs='+', metavar='BAG', help='bag folders, or folders of bags')
     parser.add_argument('--executor', nargs='+', default=['live'], metavar='CONFIG',
-                        help='configurations to replay, a row each: live, as recorded (default), or a ROS parameter file '
-                        'like config/executor.yaml')
+                        help='configurations to replay, a row each: live, as recorded (default), or a ROS parameter '
+                        'file like config/executor.yaml')
     parser.add_argument('--set', nargs='+', action='append', default=[], metavar='NAME=VALUE', dest='settings',
-                        help='one more row: the first --executor with these parameters changed; may be given several times')
+                        help='one more row: the first --executor with these parameters changed; may be repeated')
     parser.add_argument('--json', metavar='FILE', help='write the figures there, per bag and over all')
 
 
@@ -66,20 +66,26 @@ def run(arguments):
         return 2
     wanted = [Choice(LIVE), *(choice for choice in wanted if choice != Choice(LIVE))]
     folders = find_bags(arguments.bags)
-    bags, names = [], _distinct([choice.name for choice in wanted])
+    bags, broken, names = [], [], _distinct([choice.name for choice in wanted])
     for number, folder in enumerate(folders, start=1):
         if len(folders) > 1:
             print(f'kiwi-bags replay: {number}/{len(folders)} {folder}', file=sys.stderr)
         try:
             bags.append((folder, *_replay(folder, wanted)))
+        except BagError as error:
+            broken.append(str(error))
         except ParameterError as error:
             print(f'kiwi-bags replay: {folder}: {error}', file=sys.stderr)
             return 2
+    for problem in broken:
+        print(f'kiwi-bags replay: {problem}', file=sys.stderr)
+    if not bags:
+        return 1
     columns = [[run for _, _, lives, _ in bags for run in lives],
                *([run for _, _, _, runs in bags for run in runs[number]] for number in range(len(wanted)))]
     rows = [figures(name, column, columns[0]) for name, column in zip(('robot', *names), columns)]
     print(table(rows))
-    exact = not any(gaps for _, gaps, _, _ in bags) and not rows[1]['differing_ticks']
+    exact = not broken and not any(gaps for _, gaps, _, _ in bags) and not rows[1]['differing_ticks']
     print('\n'.join(('', *_remarks(bags, rows))))
     if arguments.json:
         _write(arguments.json, bags, rows, names)
@@ -93,8 +99,8 @@ def _replay(folder, wanted):
 
     rollout = RecordedRollout.load(Bag(folder))
     if NODE not in rollout.parameters:
-        raise ParameterError(f'no parameters of {NODE} on record; there are those of '
-                             f'{", ".join(rollout.parameters) or "no node"}')
+        raise BagError(f'{folder}: no parameters of {NODE} on record; there are those of '
+                       f'{", ".join(rollout.parameters) or "no node"}')
     recording = Recording(rollout)
     makers = [choice.maker(rollout.parameters[NODE]) for choice in wanted]
     lives = [recording.live(episode) for episode in recording.episodes]
@@ -106,15 +112,15 @@ def _remarks(bags, rows):
     """What has to be said under the table, sentences."""
     from kiwi_training.bags.reexecution import differences
 
-    live, count = rows[1], len(bags)
-    remarks = [f'{live["episodes"]} episode{"s" * (live["episodes"] != 1)} of {count} bag{"s" * (count != 1)}; live repeats '
-               f'{live["ticks"] - live["differing_ticks"]} of {live["ticks"]} ticks exactly']
+    live, count, ticks = rows[1], len(bags), rows[1]['ticks']
+    remarks = [f'{live["episodes"]} episode{"s" * (live["episodes"] != 1)} of {count} bag{"s" * (count != 1)}; '
+               f'live repeats {ticks - live["differing_ticks"]} of {ticks} ticks exactly']
     for folder, gaps, lives, runs in bags:
         differing = sum(differences(run, robot)[1] for run, robot in zip(runs[0], lives))
         remarks += [f'warning: {folder}: {gap}' for gap in gaps]
         if differing and not gaps:
-            remarks.append(f'warning: {folder}: {differing} ticks differ though nothing is missing: was it recorded with '
-                           'another version of kiwi?')
+            remarks.append(f'warning: {folder}: {differing} ticks differ though nothing is missing: was it recorded '
+                           'with another version of kiwi?')
     for row in rows[1:]:
         remarks += [f'{row["executor"]}: the executor would refuse to begin: {text}' for text in row['infeasible']]
         remarks += [f'{row["executor"]}: {text}' for text in dict.fromkeys(row['refused'])]

@@ -10,8 +10,8 @@ from kiwi_training.bags.info import aligned
 from kiwi_training.bags.reexecution import COUNTERS, differences
 
 ROBOT = 'robot'
-HEADINGS = ('executor', 'smoothness', 'seam ratio', 'takeovers', 'accepted', 'skipped', 'underruns', 'rejected', 'clamped',
-            'arm deg', 'gripper %', 'base m/s', 'base deg/s')
+HEADINGS = ('executor', 'smoothness', 'seam ratio', 'takeovers', 'accepted', 'skipped', 'underruns', 'rejected',
+            'clamped', 'arm deg', 'gripper %', 'base m/s', 'base deg/s')
 
 
 def figures(name, runs, lives):
@@ -58,7 +58,7 @@ def table(rows):
 
 
 def _executed(run):
-    """(actions, takeover) from the first planned tick to the episode's end, as `kiwi_policy` takes them for its metrics."""
+    """(actions, takeover) from the first planned tick to the episode's end, as every report takes them."""
     span = slice(first_planned(run.sources[:run.length]), run.length)
     return run.commands[span].astype(float), run.takeover[span]
 

@@ -31,7 +31,7 @@ class Ticks:
         clamped: (T,) bool, a limit changed the command.
         received: per tick a tuple of (run, chunk), the chunks handed to the executor since the last one.
         episode_ids: per tick, '' outside episodes.
-        monotonic: (T,) s, the ticks on the executor's own clock.
+        monotonic: (T,) s, the ticks on the executor's own clock; NaN in bags without events.
         missed: (T,) ticks that the control loop was too late for, just before each.
         events: per tick a tuple of core `Event`s, what the executor was told since the last one.
     """
@@ -194,7 +194,8 @@ def _ticks(bag, actions):
         received=tuple(tuple(zip(map(int, message.received_runs), map(int, message.received_chunks)))
                        for message in messages),
         episode_ids=tuple(message.episode_id for message in messages),
-        monotonic=column('monotonic', float), missed=column('missed', np.int64),
+        monotonic=np.array([getattr(message, 'monotonic', np.nan) for message in messages], float),
+        missed=np.array([getattr(message, 'missed', 0) for message in messages], np.int64),
         events=tuple(_events(bag, message) for message in messages))
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from kiwi_policy.core.features import BASE
 
+BLIND = 0.15        # s of silence, unless said otherwise
 RECOVERY = 0.2      # s in which the base takes up its speed again
 
 
@@ -22,11 +23,16 @@ class BlindBase:
         if not (timeout > 0 and period > 0):
             raise ValueError(f'timeout and period must be > 0 s, got {timeout!r} and {period!r}')
         self._timeout, self._step = timeout, period / RECOVERY
-        self._share = 1.0
+        self._share, self._silent = 1.0, 0.0
         self.stops = 0
 
-    def apply(self, command, silent):
-        """The `Command` to send after `silent` s without an answer."""
+    def silence(self, seconds):
+        """The robot has not answered for `seconds` s; holds for one command."""
+        self._silent = seconds
+
+    def apply(self, command):
+        """The `Command` to send in place of `command`."""
+        silent, self._silent = self._silent, 0.0
         if silent >= self._timeout:
             self.stops += self._share > 0.0 and bool(command.values[BASE].any())
             self._share = 0.0

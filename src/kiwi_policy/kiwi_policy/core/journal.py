@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from kiwi_policy.core.blind_base import BLIND, BlindBase
 from kiwi_policy.core.executor import ChunkExecutor
 from kiwi_policy.core.operator import Operator
 from kiwi_policy.core.records import PolicyTraits
@@ -31,6 +32,7 @@ class Kind(IntEnum):
     RELEASE = 11
     ENGAGE = 12
     OPERATOR = 13
+    SILENCE = 14
 
 
 STANDING = frozenset({Kind.POLICY, Kind.RUNS, Kind.SPEED, Kind.DERATE})
@@ -57,11 +59,14 @@ class JournalledExecutor(ChunkExecutor):
         told: `Event`s between the last step and the one before it, in order. What it refused by raising is no event.
     """
 
-    def __init__(self, config=None, takeover_timeout=TIMEOUT):
-        super().__init__(config, takeover_timeout)
+    def __init__(self, config=None, takeover_timeout=TIMEOUT, blind_timeout=BLIND):
+        super().__init__(config, takeover_timeout, blind_timeout)
         self.told, self._since = (), []
         self.operator = _JournalledOperator(self.config.limits, self._machine, self._limiter, self._note)
-        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout, self._note)
+        self.takeover = _JournalledTakeover(self.config.names, self._machine, self._limiter, takeover_timeout,
+                                            self._note)
+
+        self.blind = _JournalledBlindBase(blind_timeout, self.config.period, self._note)
 
     def step(self, now, state):
         """As `ChunkExecutor.step`; `told` is what led to this command."""
@@ -161,9 +166,22 @@ class _JournalledTakeover(Takeover):
     def take(self, command, received):
         verdict = super().take(command, received)
         if verdict.accepted:
-            values = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
-            self._note(Event(Kind.OPERATOR, values=(float(received), float(command.stamp), *values), text=command.operator))
+            held = (1.0, *map(float, command.values)) if command.engaged else (0.0,)
+            values = (float(received), float(command.stamp), *held)
+            self._note(Event(Kind.OPERATOR, values=values, text=command.operator))
         return verdict
+
+
+class _JournalledBlindBase(BlindBase):
+    """A `BlindBase` that notes the robot's silence."""
+
+    def __init__(self, timeout, period, note):
+        super().__init__(timeout, period)
+        self._note = note
+
+    def silence(self, seconds):
+        super().silence(seconds)
+        self._note(Event(Kind.SILENCE, values=(float(seconds),)))
 
 
 def tell(executor, event, now, state, chunk=None):
@@ -194,6 +212,7 @@ def tell(executor, event, now, state, chunk=None):
         Kind.MOVE: lambda: executor.operator.move_to(event.text, values[:-1], values[-1], state, now),
         Kind.RELEASE: executor.operator.release,
         Kind.ENGAGE: executor.operator.engage,
+        Kind.SILENCE: lambda: executor.blind.silence(values[0]),
         Kind.OPERATOR: lambda: executor.takeover.take(_command(event, executor.config.names), values[0]),
     }
     actions[event.kind]()
@@ -201,8 +220,8 @@ def tell(executor, event, now, state, chunk=None):
 
 def _policy(traits):
     spread = () if traits.action_spread is None else map(float, traits.action_spread)
-    return Event(Kind.POLICY, values=(float(traits.horizon), float(traits.n_action_steps or 0), float(traits.latency_p95),
-                                      *spread))
+    numbers = traits.horizon, traits.n_action_steps or 0, traits.latency_p95
+    return Event(Kind.POLICY, values=(*map(float, numbers), *spread))
 
 
 def _traits(values):

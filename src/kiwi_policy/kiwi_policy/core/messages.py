@@ -1,4 +1,4 @@
-"""What the core takes from ROS messages. Any object with a message's fields serves: rclpy's, or one from a recording."""
+"""What the core takes from ROS messages. Any object with their fields serves: rclpy's, or one from a recording."""
 
 import math
 
@@ -91,14 +91,14 @@ def traits_of(message):
 
 
 def events_of(message):
-    """Core `Event`s of an ExecutedAction, in order, each chunk with its (run_id, chunk_id).
+    """Core `Event`s of an ExecutedAction, in order, each chunk with its (run_id, chunk_id); () where it tells none.
 
     Raises:
         ValueError: a kind of event that is not known, or another number of chunks than received.
     """
     received = iter(zip(map(int, message.received_runs), map(int, message.received_chunks), strict=True))
     events = []
-    for event in message.events:
+    for event in getattr(message, 'events', ()):
         kind = Kind(event.kind)
         ids = next(received, None) if kind is Kind.CHUNK else map(int, event.ids)
         if ids is None:

@@ -39,7 +39,7 @@ class Gatekeeper:
             self.newest = _Seen(self.newest.run_id, self.newest.chunk_id, -np.inf)
 
     def memory(self):
-        """Ids that outlive an episode: run and chunk accepted last, then the replaced runs; () before the first chunk."""
+        """Ids that outlive an episode: run and chunk accepted last, then replaced runs; () before the first chunk."""
         return () if self.newest is None else (self.newest.run_id, self.newest.chunk_id, *self._past_runs)
 
     def recall(self, memory):

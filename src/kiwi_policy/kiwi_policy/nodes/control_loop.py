@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiwi_policy.core.blind_base import BlindBase
 from kiwi_policy.core.executor import Command, Request, Source, State
 from kiwi_policy.core.states import LATCHED
 from kiwi_policy.hardware.interface import HardwareError
@@ -62,7 +61,6 @@ class ControlLoop:
         reconnect_interval: s between attempts to reach the robot again.
         aside: called with the tick's index and time where the robot has answered and half of the period is left,
             for what may be skipped on a busy tick.
-        blind_timeout: s without an answer after which the base rests until there is one.
         tell: called with (level, text) for what the log should say; must be quick.
 
     Attributes:
@@ -74,12 +72,11 @@ class ControlLoop:
     """
 
     def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=0.05, aside=None,
-                 blind_timeout=0.15, tell=lambda level, text: None):
+                 tell=lambda level, text: None):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
         self._aside, self._tell = aside, tell
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)
-        self._blind = BlindBase(blind_timeout, clock.period)
         self._mailbox = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='control', daemon=True)
@@ -102,7 +99,7 @@ class ControlLoop:
     @property
     def blind_stops(self):
         """How often the base was stopped because the robot was silent."""
-        return self._blind.stops
+        return self._core.blind.stops
 
     @property
     def connected(self):
@@ -162,7 +159,7 @@ class ControlLoop:
         reading = time.monotonic() - started
         self._drain(now, fresh)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
-        command = self._stop_blind(self._core.step(now, state), started)
+        command = self._step(now, state, started)
         request = self._core.request(now)
         commanded = time.monotonic()
         self._write(command)
@@ -172,11 +169,14 @@ class ControlLoop:
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
             self._aside(index, now)
 
-    def _stop_blind(self, command, started):
-        silent = 0.0 if self._answered or self._silent_since is None else started - self._silent_since
-        stops = self._blind.stops
-        command = self._blind.apply(command, silent)
-        if self._blind.stops > stops:
+    def _step(self, now, state, started):
+        blind = self._core.blind
+        silent, stops = 0.0, blind.stops
+        if not self._answered and self._silent_since is not None:
+            silent = started - self._silent_since
+            blind.silence(silent)
+        command = self._core.step(now, state)
+        if blind.stops > stops:
             self._tell('warning', f'no answer from the robot for {silent:.2f} s: the base rests until there is one: '
                                   f'{self.last_error}')
         return command

@@ -19,8 +19,8 @@ from kiwi_policy.core.messages import (
 )
 
 __all__ = [
-    'action_message', 'chunk_message', 'chunk_of', 'event_message', 'info_message', 'positions_of', 'prefix_of', 'request_message',
-    'state_messages', 'status_message', 'to_nanoseconds', 'to_stamp', 'traits_of', 'velocity_of',
+    'action_message', 'chunk_message', 'chunk_of', 'event_message', 'info_message', 'positions_of', 'prefix_of',
+    'request_message', 'state_messages', 'status_message', 'to_nanoseconds', 'to_stamp', 'traits_of', 'velocity_of',
 ]
 
 

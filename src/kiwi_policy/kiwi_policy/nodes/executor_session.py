@@ -43,7 +43,7 @@ class ExecutorSession:
         self.config = config
         self.task = ''
         self.board = StatusBoard(round(parameters.rate / parameters.status_rate))
-        self._core = JournalledExecutor(config, parameters.takeover_timeout)
+        self._core = JournalledExecutor(config, parameters.takeover_timeout, parameters.blind_timeout)
         self._hardware, self._parameters, self._poses = hardware, parameters, poses(parameters)
         self.health = HealthWatch(hardware, self._core.operator, ticks_between(parameters.rate, parameters.health_rate),
                                   derating_limits(parameters), self.board.tell)
@@ -52,7 +52,7 @@ class ExecutorSession:
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
                                 parameters.bus_timeout, parameters.reconnect_interval, self.health.tick,
-                                parameters.blind_timeout, self.board.tell)
+                                self.board.tell)
         self.takeover = TakeoverInbox(self.loop.submit, self._core.takeover, self.board.tell)
 
     def note(self, tick):

@@ -18,7 +18,7 @@ from kiwi_policy.core.metrics import first_planned, smoothness
 from kiwi_policy.nodes.images import decode_rgb
 from kiwi_sim.jpeg import JpegEncoder
 from kiwi_training import evaluate
-from kiwi_training.evaluation import Evaluation, check_fit, load_checkpoint, run_all, summarize
+from kiwi_training.evaluation import Evaluation, check_fit, load_checkpoint, make_fork_env, run_all, summarize
 from kiwi_training.rollouts import RolloutSettings, run_rollout
 from kiwi_training.wire import through_jpeg
 
@@ -275,6 +275,8 @@ def test_mistakes_are_named(tmp_path, capsys):
     assert 'latency' in capsys.readouterr().err
     assert evaluate.main([str(tmp_path), '--rollouts', '0']) == 2
     assert '--rollouts' in capsys.readouterr().err
+    assert evaluate.main([str(tmp_path), '--spread', '-1']) == 2
+    assert '--spread' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         evaluate.parse([str(tmp_path), '--latency', 'soon'])
     assert 'measured' in capsys.readouterr().err
@@ -323,6 +325,12 @@ def test_a_checkpoint_of_short_action_steps_is_refused_unless_allowed(monkeypatc
 def test_a_policy_that_cannot_be_built_is_reported(tmp_path, jobs):
     with pytest.raises(ValueError, match='nothing in'):
         run_all(evaluation(tmp_path, jobs, make_policy=make_broken))
+
+
+def test_the_starts_can_be_scattered_wider():
+    assert evaluate.parse(['folder', '--spread', '3']).spread == 3.0
+    assert make_fork_env((24, 32), Walker().info, spread=3.0).spread == 3.0
+    assert make_fork_env((24, 32), Walker().info).spread == 1.0
 
 
 def test_only_the_observation_a_chunk_is_made_from_is_completed():

@@ -43,8 +43,8 @@ class StatusBoard:
         self.status = None
 
     def on_verdict(self, verdict):
-        """Note whether a chunk was accepted; one that comes after its episode is no news."""
-        if not verdict.accepted and verdict.reason != 'inactive':
+        """Note whether a chunk was accepted; one that comes after its episode, or for an operator too late, is no news."""
+        if not verdict.accepted and verdict.reason not in ('inactive', 'takeover'):
             self._news.append(('warning', f'chunk refused, {verdict.reason}: {verdict.detail}'))
 
     def tell(self, level, text):

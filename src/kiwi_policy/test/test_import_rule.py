@@ -10,7 +10,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 POLICY = SOURCE / 'kiwi_policy' / 'kiwi_policy'
 SIM = SOURCE / 'kiwi_sim' / 'kiwi_sim'
 BRINGUP = SOURCE / 'kiwi_bringup'
-OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
+OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_bench', 'kiwi_msgs', 'kiwi_training')
 ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
        'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
 ROS_NODES = {'sim_node.py', 'sim_host.py'}
@@ -82,7 +82,7 @@ def test_the_simulation_apart_from_its_nodes_knows_no_ros_messages():
 
 
 def test_the_policy_package_knows_neither_the_simulation_nor_bringup():
-    assert offenders(POLICY, lambda name: top(name) in {'kiwi_sim', 'kiwi_bringup'}) == []
+    assert offenders(POLICY, lambda name: top(name) in {'kiwi_sim', 'kiwi_bringup', 'kiwi_bench'}) == []
 
 
 def test_bringup_knows_the_others_by_name_only():

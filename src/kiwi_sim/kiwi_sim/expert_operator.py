@@ -3,7 +3,7 @@
 It knows the world's truth and judges once per control period (after Kelly et al. 2019, HG-DAgger: the expert decides
 when to drive):
 
-    post            the fingertips or the carried cube come too close to the post
+    post            the fingertips, and with them a carried cube, come too close to the post
     left behind     the arm moves on without the cube
     dropped         the cube was lifted and lies elsewhere than on the disc
     no progress     the next stage (lifted, past the post, on the disc) is not reached in time
@@ -39,7 +39,7 @@ class Rules:
     """When the operator takes over.
 
     Attributes:
-        margin: m between the post's axis and the fingertips or the carried cube; the expert keeps 0.09.
+        margin: m between the post's axis and the fingertips; the expert keeps 0.09.
         patience: s for the next stage; the expert takes about 3.
         rate: random takeovers per s.
 
@@ -125,7 +125,7 @@ class ExpertOperator:
         world, rules = self._world, self._rules
         if stage == DONE:
             return ''
-        if self._near_post(stage):
+        if self._near_post():
             return 'post'
         if world.time - self._released_at < BREATHER:
             return ''
@@ -138,8 +138,8 @@ class ExpertOperator:
             return 'no progress'
         return 'random' if self._rng.random() < rules.rate / self._rate else ''
 
-    def _near_post(self, stage):
-        """Whether the fingertips, or the cube in them, are within the margin of the post soon, and getting closer."""
+    def _near_post(self):
+        """Whether the fingertips are within the margin of the post soon, and getting closer."""
         world = self._world
         tip, post = world.tip_position(), world.post_position()
         ahead = tip + (tip - self._before) * self._rate * FORESIGHT

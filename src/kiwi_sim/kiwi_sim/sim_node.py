@@ -29,9 +29,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
 
 from kiwi_policy.core.parameters import ParameterError, help_text, refuse_unknown
-from kiwi_sim.expert_operator import Rules
 from kiwi_sim.gl_backends import gl_backends
-from kiwi_sim.operator_port import OperatorPort
 from kiwi_sim.port_link import default_port_link
 from kiwi_sim.sim_parameters import TABLE
 
@@ -62,10 +60,7 @@ class SimNode(Node):
         self.create_service(ResetWorld, 'sim/reset', self._reset)
         steady = Clock(clock_type=ClockType.STEADY_TIME)        # a step of the system clock moves nothing
         self.create_timer(1.0 / options.task_state_rate, self._publish_task_state, clock=steady)
-        self._operator = None
-        if options.operator == 'expert':
-            rules = Rules(options.operator_margin, options.operator_patience, options.operator_rate)
-            self._operator = OperatorPort(self, self._simulation.world, rules)
+        self._operator = self._make_operator(options) if options.operator == 'expert' else None
         self._spread = options.start_spread
         self._lost = 0.0
         self.create_timer(LOST_INTERVAL, self._report_lost, clock=steady)
@@ -99,6 +94,13 @@ class SimNode(Node):
             plans, self._publish_frame, self._stop_on_fault, wire,
             options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends,
             options.start_spread)
+
+    def _make_operator(self, options):
+        from kiwi_sim.expert_operator import Rules
+        from kiwi_sim.operator_port import OperatorPort
+
+        rules = Rules(options.operator_margin, options.operator_patience, options.operator_rate)
+        return OperatorPort(self, self._simulation.world, rules)
 
     def _publish_frame(self, camera, frame):
         message = CompressedImage(format='jpeg')

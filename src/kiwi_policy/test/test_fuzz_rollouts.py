@@ -76,7 +76,8 @@ class DeafNode:
     """Makes publishers, clients and subscriptions that go nowhere."""
 
     def __getattr__(self, name):
-        return lambda *_args, **_options: SimpleNamespace(srv_name=name, service_is_ready=lambda: True)
+        return lambda *_args, **_options: SimpleNamespace(
+            srv_name=name, service_is_ready=lambda: True, publish=lambda _message: None)
 
 
 class ScriptedPorts(RolloutPorts):

@@ -76,7 +76,7 @@ def test_parameters_lie_within_bounds_or_are_refused_in_one_line(tmp_path_factor
 @pytest.fixture(scope='module')
 def sim():
     node = SimNode.__new__(SimNode)     # its callback alone, without a graph
-    node._simulation = Simulation((), lambda camera, frame: None, pytest.fail)
+    node._simulation, node._operator, node._spread = Simulation((), lambda camera, frame: None, pytest.fail), None, 1.0
     return node
 
 

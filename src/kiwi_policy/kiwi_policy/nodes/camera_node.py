@@ -79,21 +79,13 @@ def main(args=None, make_source=make_source):
     """Run the node; returns the exit code."""
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     cv2.setNumThreads(1)
-    node = None
-    try:
-        node = CameraNode(make_source)
+
+    def work(node):
         process.spin(node, lambda: interrupt.is_set() or node.capture.refusal is not None)
-        if node.capture.refusal is not None:
-            return process.fail(NAME, node.capture.refusal, process.MISCONFIGURED)
-        return 0
-    except ValueError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except RuntimeError as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            node.close()
-        process.finish(node)
+        refusal = node.capture.refusal
+        return 0 if refusal is None else process.fail(NAME, refusal, process.MISCONFIGURED)
+
+    return process.run(NAME, lambda: CameraNode(make_source), work)
 
 
 if __name__ == '__main__':

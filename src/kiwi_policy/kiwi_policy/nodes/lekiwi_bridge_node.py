@@ -116,20 +116,12 @@ def main(args=None):
     """Run the node; returns the exit code."""
     sys.setswitchinterval(0.001)
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
-    node = None
-    try:
-        node = LeKiwiBridgeNode()
+
+    def work(node):
         node.start()
-        process.spin(node, interrupt.is_set)
-        return 0
-    except ValueError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except (OSError, RuntimeError) as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            node.close()
-        process.finish(node)
+        return process.run_until_interrupted(node, interrupt)
+
+    return process.run(NAME, LeKiwiBridgeNode, work)
 
 
 if __name__ == '__main__':

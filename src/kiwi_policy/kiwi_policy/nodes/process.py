@@ -114,6 +114,35 @@ def settle_memory():
     gc.freeze()
 
 
+def run(name, make, work, close=lambda node: node.close()):
+    """Make a node, let it work, close and destroy it whatever happens; returns the exit code of the process.
+
+    Args:
+        name: of the node, for errors.
+        make: makes the node. ValueError says that it is misconfigured, OSError and RuntimeError that it failed.
+        work: called with the node, spins it and returns the exit code; may raise likewise.
+        close: called with the node before it is destroyed.
+    """
+    node = None
+    try:
+        node = make()
+        return work(node)
+    except ValueError as error:
+        return fail(name, error, MISCONFIGURED)
+    except (OSError, RuntimeError) as error:
+        return fail(name, error)
+    finally:
+        if node is not None:
+            close(node)
+        finish(node)
+
+
+def run_until_interrupted(node, interrupt):
+    """`work` of a node that ends with a signal."""
+    spin(node, interrupt.is_set)
+    return 0
+
+
 def fail(name, error, code=1):
     """Print one line for an error that ends the process; returns `code`."""
     print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr, flush=True)

@@ -158,20 +158,12 @@ def _text(flag):
 def main(args=None):
     """Run the node; returns the exit code."""
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
-    node = None
-    try:
-        node = RecorderNode()
-        process.spin(node, interrupt.is_set)
-        return 0
-    except ValueError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except RuntimeError as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            name = signal.Signals(interrupt.number).name if interrupt.number else 'the end of its node'
-            node.close(f'no, interrupted: the recorder was ended by {name}')
-        process.finish(node)
+
+    def close(node):
+        name = signal.Signals(interrupt.number).name if interrupt.number else 'the end of its node'
+        node.close(f'no, interrupted: the recorder was ended by {name}')
+
+    return process.run(NAME, RecorderNode, lambda node: process.run_until_interrupted(node, interrupt), close)
 
 
 if __name__ == '__main__':

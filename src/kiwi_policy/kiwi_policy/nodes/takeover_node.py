@@ -12,6 +12,7 @@ Publishes takeover/command while the dead-man is held.
 """
 
 import sys
+from contextlib import ExitStack
 import time
 
 import numpy as np
@@ -151,21 +152,13 @@ class TakeoverNode(Node):
 def main(args=None, make_leader=connect_leader):
     """Run the node; returns the exit code."""
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
-    node = None
-    try:
-        with TerminalKeys() as keys:
-            node = TakeoverNode(keys, make_leader)
-            print('\n\n'.join(__doc__.split('\n\n')[1:3]), flush=True)
-            process.spin(node, interrupt.is_set)
-        return 0
-    except ParameterError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except (HardwareError, RuntimeError) as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            node.close()
-        process.finish(node)
+
+    def work(node):
+        print('\n\n'.join(__doc__.split('\n\n')[1:3]), flush=True)
+        return process.run_until_interrupted(node, interrupt)
+
+    with ExitStack() as stack:
+        return process.run(NAME, lambda: TakeoverNode(stack.enter_context(TerminalKeys()), make_leader), work)
 
 
 if __name__ == '__main__':

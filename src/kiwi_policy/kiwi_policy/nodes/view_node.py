@@ -68,19 +68,12 @@ class ViewNode(Node):
 def main(args=None):
     """Run the node; returns the exit code."""
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
-    node = None
-    try:
-        node = ViewNode()
+
+    def work(node):
         process.spin(node, lambda: interrupt.is_set() or node.fault)
         return process.fail(NAME, node.fault) if node.fault else 0
-    except ValueError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except (OSError, RuntimeError) as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            node.close()
-        process.finish(node)
+
+    return process.run(NAME, ViewNode, work)
 
 
 if __name__ == '__main__':

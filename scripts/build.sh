@@ -51,7 +51,7 @@ build_if_changed() {
 }
 
 build_if_changed kiwi_msgs colcon_package src/kiwi_msgs colcon.meta
-for package in kiwi_policy kiwi_sim kiwi_bringup; do
+for package in kiwi_policy kiwi_sim kiwi_bringup kiwi_bench; do
   build_if_changed "$package" colcon_package "src/$package" colcon.meta
 done
 build_if_changed kiwi_training training_package training

@@ -12,7 +12,7 @@ failed=0
 
 say "kiwi: tests of the packages (ROS domain $ROS_DOMAIN_ID)"
 rm -f build/*/pytest.xml
-packages=(kiwi_policy kiwi_sim kiwi_bringup)
+packages=(kiwi_policy kiwi_sim kiwi_bringup kiwi_bench)
 python -m colcon test --base-paths src --packages-select "${packages[@]}" --executor sequential \
   --event-handlers console_direct+ --return-code-on-test-failure || failed=1
 python -m colcon test-result --test-result-base build --verbose || failed=1

@@ -19,10 +19,12 @@ setup(
     name=package_name,
     version='0.1.0',
     packages=find_packages(exclude=['test', 'test.*']),
+    package_data={package_name: ['data/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{package_name}']),
         (f'share/{package_name}', ['package.xml']),
         (f'share/{package_name}/config', sorted(glob('config/*.yaml'))),
+        (f'share/{package_name}/urdf', ['kiwi_policy/data/lekiwi.urdf']),
         *checkpoint_files(),
     ],
     install_requires=['setuptools'],
@@ -41,6 +43,7 @@ setup(
             'lekiwi_bridge_node = kiwi_policy.nodes.lekiwi_bridge_node:main',
             'camera_node = kiwi_policy.nodes.camera_node:main',
             'takeover_node = kiwi_policy.nodes.takeover_node:main',
+            'view_node = kiwi_policy.nodes.view_node:main',
         ],
     },
 )

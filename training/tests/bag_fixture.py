@@ -17,6 +17,7 @@ EPOCH = 1_790_000_000_000_000_000
 PERIOD_NS = 33_333_333
 HORIZON = 16
 RUN = 77
+EXPOSED_NS = 7_000_000          # ns between an image and the tick it is seen at
 TRANSPORT_NS = 2_000_000        # ns between a stamp and the recorder's receipt
 
 
@@ -89,14 +90,19 @@ class BagMaker:
 
 
 def make_rollout(folder, ticks=40, idle=4, seed=0, success=True, task='put the cube on the disc', size=(32, 32),
-                 takeover=None, drop=(), namespace='', outcome=None, camera_delay=0, cameras=features.CAMERAS):
+                 takeover=None, handed_back=(), drop=(), never=(), blind=(0, 0), images_behind=0, namespace='',
+                 outcome=None, camera_delay=0, cameras=features.CAMERAS, period=PERIOD_NS):
     """A rollout of `ticks` control ticks; the first `idle` have no chunk yet.
 
     Args:
         folder: of the bag, new.
-        takeover: (first, end) ticks that an operator drives.
+        takeover: (first, end) ticks that an operator drives, except those of `handed_back`.
         drop: ticks whose joint_states never reached the recorder.
+        never: ticks that never were.
+        blind: (first, end) ticks without images.
+        images_behind: how many images before the newest the policy used.
         camera_delay: ticks before the cameras show anything.
+        period: ns between ticks.
     """
     episode = f'episode-{seed}'
     outcome = outcome if outcome is not None else ('success' if success else 'timeout')
@@ -108,23 +114,27 @@ def make_rollout(folder, ticks=40, idle=4, seed=0, success=True, task='put the c
     with BagMaker(folder, namespace, custom) as bag:
         bag.add('/parameter_events', EPOCH - 10**7, parameters('/chunk_executor_node', {'mode': 'latest', 'rate': 30.0}))
         for tick in range(ticks):
-            stamp = EPOCH + tick * PERIOD_NS
+            stamp = EPOCH + tick * period
             received = stamp + TRANSPORT_NS
-            if tick >= camera_delay:
+            if tick >= camera_delay and not blind[0] <= tick < blind[1]:
                 for number, camera in enumerate(cameras):
                     bag.add(f'camera/{camera}/image_raw/compressed', received - 1000 + number,
-                            image(stamp - 7_000_000, picture_at(tick, camera, size)))
+                            image(stamp - EXPOSED_NS, picture_at(tick, camera, size)))
+            if tick in never:
+                continue
             if tick not in drop:
                 for topic, message in state_messages(stamp, state_at(tick)).items():
                     bag.add(topic, received, message)
             if tick % 8 == 0:
                 request = tick // 8 + 1
                 bag.add('chunk_request', received + 10, chunk_request(stamp, request, episode, task))
-                bag.add('action_chunk', received + 20 * 10**6, action_chunk(stamp, request, episode, tick, cameras))
-            bag.add('executor/action', received + 500, executed(stamp, tick, episode, idle, takeover))
+                bag.add('action_chunk', received + 20 * 10**6,
+                        action_chunk(stamp, request, episode, tick, cameras, stamp - images_behind * period - EXPOSED_NS))
+            operator = takeover is not None and takeover[0] <= tick < takeover[1] and tick not in handed_back
+            bag.add('executor/action', received + 500, executed(stamp, tick, episode, idle, operator))
             if tick % 10 == 0:
                 bag.add('executor/status', received + 600, new('kiwi_msgs/msg/ExecutorStatus', header=header(stamp), state=3))
-        end = EPOCH + ticks * PERIOD_NS
+        end = EPOCH + ticks * period
         bag.add('rollout/result', end, new('kiwi_msgs/msg/EpisodeResult', index=seed, episode_id=episode, seed=seed,
                                            success=success, outcome=outcome))
         bag.add('/parameter_events', end, parameters('/chunk_executor_node', {'speed_scale': 0.5}, changed={'rate': 20.0}))
@@ -152,19 +162,18 @@ def chunk_request(stamp, request_id, episode, task):
                names=list(features.NAMES), period=PERIOD_NS / 1e9)
 
 
-def action_chunk(stamp, chunk_id, episode, tick, cameras):
+def action_chunk(stamp, chunk_id, episode, tick, cameras, image_stamp):
     """ActionChunk of the commands due from `tick` on."""
     rows = np.stack([command_at(tick + row) for row in range(HORIZON)])
     return new('kiwi_msgs/msg/ActionChunk', header=header(stamp), run_id=RUN, episode_id=episode, chunk_id=chunk_id,
                request_id=chunk_id, names=list(features.NAMES), period=PERIOD_NS / 1e9, horizon=HORIZON,
                actions=rows.ravel(), image_names=list(cameras), image_ages=np.full(len(cameras), 0.01, np.float32),
-               image_stamps=[stamp_of(stamp - 7_000_000)] * len(cameras), head='flow',
+               image_stamps=[stamp_of(image_stamp)] * len(cameras), head='flow',
                checkpoint_digest='0123456789abcdef', evaluations=10, inference_seconds=0.02)
 
 
-def executed(stamp, tick, episode, idle, takeover):
+def executed(stamp, tick, episode, idle, operator):
     """ExecutedAction of a tick."""
-    operator = takeover is not None and takeover[0] <= tick < takeover[1]
     source = Source.HOLD if tick < idle else Source.OPERATOR if operator else Source.CHUNK
     arrived = [tick // 8 + 1] if tick % 8 == 1 else []
     return new('kiwi_msgs/msg/ExecutedAction', header=header(stamp), episode_id=episode, names=list(features.NAMES),

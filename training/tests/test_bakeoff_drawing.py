@@ -6,11 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kiwi_training.bakeoff.report import palette
-from kiwi_training.bakeoff.report.canvas import inline, montage, sketch
 from kiwi_training.bakeoff.report.labels import Label, place_labels, spread
 from kiwi_training.bakeoff.report.sides import clearance, side_of_path
-from kiwi_training.bakeoff.report.simplify import simplify
+from kiwi_training.report import palette
+from kiwi_training.report.canvas import inline, montage, sketch
+from kiwi_training.report.simplify import simplify
 
 
 @settings(max_examples=60, deadline=None)

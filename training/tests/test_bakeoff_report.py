@@ -8,15 +8,15 @@ import pytest
 from kiwi_training.bakeoff.report import (
     findings,
     markdown,
-    palette,
     table_markdown,
     write_docs,
     write_report,
 )
-from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, standalone
 from kiwi_training.bakeoff.report.contents import contents
 from kiwi_training.bakeoff.report.source import Source, normalise
 from kiwi_training.bakeoff.report.table import KEYS, flat_rows
+from kiwi_training.report import palette
+from kiwi_training.report.canvas import NARROW, WIDE, standalone
 from report_fixture import HEADS, make_folder
 
 FEW = tuple(head for head in HEADS if head[0] in ('bc mse', 'cvae z~N', 'diffusion DDPM 100', 'flow 10', 'act'))

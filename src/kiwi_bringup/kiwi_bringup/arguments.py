@@ -44,8 +44,8 @@ ARGUMENTS = (
              ('none', 'expert')),
     Argument('spread', '1.0', 'Scatter of the simulated starts as a multiple of the demonstrations\'.'),
     Argument('output_dir', 'rollouts', 'Folder for results: <output_dir>/<UTC time>, linked as <output_dir>/latest.'),
-    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so on.',
-             ('true', 'false')),
+    Argument('record', 'true', 'Record every rollout as a rosbag2 bag, <output_dir>/<UTC time>/bags/rollout_001 and so '
+                               'on.', ('true', 'false')),
     Argument('device', 'cpu', 'torch device of the policy, e.g. cpu, cuda, mps.'),
     Argument('robot', 'lekiwi', 'Whether the servo bus is plugged in here, or into a computer that runs lekiwi_host.',
              ('lekiwi', 'lekiwi_client')),
@@ -55,8 +55,10 @@ ARGUMENTS = (
     Argument('front_camera', '', 'Device of the front camera, by path or number; empty where something else '
                                  'publishes it. Only with sim:=false.'),
     Argument('wrist_camera', '', 'The same of the wrist camera.'),
+    Argument('view', 'false', 'Show cameras, arm, plan and events in Rerun: a page at http://127.0.0.1:9090, see view.yaml.',
+             ('true', 'false')),
     Argument('namespace', '', 'ROS namespace of all nodes.'),
-    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, recorder.yaml, sim.yaml, bridge.yaml or '
+    Argument('config', '', 'Folder with your policy.yaml, executor.yaml, rollout.yaml, recorder.yaml, sim.yaml, bridge.yaml, view.yaml or '
                            'camera.yaml (camera_front.yaml, camera_wrist.yaml for one camera), in place of those that ship; the '
                            'arguments above win over them.'),
 )

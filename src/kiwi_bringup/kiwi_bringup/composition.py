@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kiwi_bringup import client
+from kiwi_bringup import client, viewing
 from kiwi_bringup.arguments import ArgumentError
 from kiwi_bringup.process import OnExit, Process, Value, node_command
 
@@ -27,6 +27,9 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         ArgumentError: an argument that is missing, no number, or names a file that is not there.
     """
     simulated, remote = arguments['sim'] == 'true', client.is_client(arguments)
+    if not simulated and arguments['operator'] != 'none':
+        raise ArgumentError(f'operator:={arguments["operator"]} needs the simulation, which alone knows the truth; on a real '
+                            'robot a person takes over with takeover_node')
     share = locate('kiwi_policy') / 'share' / 'kiwi_policy'
     config = existing_folder('config', arguments['config']) if arguments['config'] else None
 
@@ -60,6 +63,7 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         **robot(arguments, locate, bus_link),
         'mode': arguments['mode'],
         'connect_timeout': READY_TIMEOUT,
+        **viewing.description_parameters(locate),
     }, on_exit=OnExit.FAILS)
     rollout = node('kiwi_policy', 'rollout_node', 'rollout.yaml', {
         'sim': simulated,
@@ -76,16 +80,20 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
     }, on_exit=OnExit.RESPAWN, stop_stage=1)] if arguments['record'] == 'true' else []
     bridge = [node('kiwi_policy', 'lekiwi_bridge_node', 'bridge.yaml', client.bridge_parameters(arguments, bus_link),
                    on_exit=OnExit.RESPAWN, stop_stage=1)] if remote else []
+    viewers = viewing.state_publisher(arguments, locate)
+    if arguments['view'] == 'true':
+        viewers.append(node('kiwi_policy', 'view_node', 'view.yaml', viewing.view_parameters(simulated),
+                            on_exit=OnExit.LEFT, stop_stage=1))
     if not simulated:
-        return *cameras, *bridge, *recorder, policy, executor, rollout
+        return *cameras, *bridge, *recorder, policy, executor, rollout, *viewers
     world = node('kiwi_sim', 'sim_node', 'sim.yaml', {
         'port_link': str(bus_link), 'operator': arguments['operator'], 'start_spread': number('spread', arguments, float),
     }, remaps=client.HIDDEN_CAMERAS if remote else None, on_exit=OnExit.FAILS, stop_stage=3 if remote else 1)
     if not remote:
-        return world, *recorder, policy, executor, rollout
+        return world, *recorder, policy, executor, rollout, *viewers
     host = Process('sim_host', client.host_command(locate('kiwi_sim') / 'lib' / 'kiwi_sim' / 'sim_host',
                                                    arguments['namespace'], bus_link), OnExit.RESPAWN, stop_stage=2)
-    return world, host, *bridge, *recorder, policy, executor, rollout
+    return world, host, *bridge, *recorder, policy, executor, rollout, *viewers
 
 
 def checkpoint(arguments: Mapping[str, str], share: Path) -> Path:

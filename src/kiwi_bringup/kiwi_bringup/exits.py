@@ -16,11 +16,12 @@ TERMINATE_GRACE = 5.0  # s from SIGTERM to SIGKILL
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do. `code` is the run's status and matters where it is not to be respawned."""
+    """What to do: nothing, start it again, or end the run with the status `code`."""
 
     respawn: bool
     reason: str
     code: int = 0
+    leave: bool = False
 
 
 class ExitRules:
@@ -42,6 +43,8 @@ class ExitRules:
             return Verdict(False, how, exit_code(status))
         if process.on_exit is OnExit.FAILS:
             return Verdict(False, f'{how}, and nothing can go on without it', exit_code(status) or 1)
+        if process.on_exit is OnExit.LEFT:
+            return Verdict(False, f'{how}; the run goes on without it', leave=True)
         if status == MISCONFIGURED:
             return Verdict(False, f'{process.name} cannot run as configured; its message is above', 1)
         early = self._early.get(process.name, 0) + 1 if uptime < SETTLED else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-Value = bool | int | float | str
+Value = bool | int | float | str | list[str]
 
 
 class OnExit(Enum):
@@ -16,6 +16,7 @@ class OnExit(Enum):
     ENDS = 'ends'  # the run is over, with this process's status
     FAILS = 'fails'  # the run has failed: nothing can go on without it
     RESPAWN = 'respawn'  # it is started again
+    LEFT = 'left'  # the run goes on without it
 
 
 @dataclass(frozen=True)

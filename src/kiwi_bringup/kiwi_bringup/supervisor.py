@@ -172,7 +172,9 @@ class Supervisor:
             return
         now = time.monotonic()
         verdict = self._rules.decide(running.process, status, now - running.started)
-        if verdict.respawn:
+        if verdict.leave:
+            self._say(verdict.reason)
+        elif verdict.respawn:
             self._say(verdict.reason)
             self._due[running.process.name] = (now + RESPAWN_DELAY, running.process)
         else:

@@ -72,7 +72,7 @@ class Run:
         if self._stopping:
             return self._next_stage()
         verdict = self._rules.decide(process, status, time.monotonic() - self._started[process.name])
-        if verdict.respawn:
+        if verdict.respawn or verdict.leave:
             return [LogInfo(msg=verdict.reason)]
         self._stopping = True
         self._failure = verdict.reason if verdict.code else ''

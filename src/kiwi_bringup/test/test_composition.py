@@ -12,7 +12,8 @@ def locate(tmp_path):
     """Install prefixes with what the composition looks for."""
     (tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'checkpoints' / 'flow').mkdir(parents=True)
     for package, file in (('kiwi_policy', 'policy.yaml'), ('kiwi_policy', 'executor.yaml'),
-                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_policy', 'recorder.yaml'), ('kiwi_policy', 'camera.yaml'), ('kiwi_sim', 'sim.yaml')):
+                          ('kiwi_policy', 'rollout.yaml'), ('kiwi_policy', 'recorder.yaml'), ('kiwi_policy', 'camera.yaml'),
+                          ('kiwi_policy', 'view.yaml'), ('kiwi_sim', 'sim.yaml')):
         path = tmp_path / package / 'share' / package / 'config' / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('')
@@ -66,6 +67,12 @@ def test_executor_drives_the_bus_that_the_simulation_links(locate, tmp_path):
     assert parameters(made['sim_node'])['port_link'] == str(tmp_path / 'bus')
 
 
+def test_the_simulation_learns_of_the_operator_and_the_spread(locate, tmp_path):
+    assert parameters(composed(locate, tmp_path)['sim_node'])['operator'] == 'none'
+    made = parameters(composed(locate, tmp_path, operator='expert', spread='3')['sim_node'])
+    assert made['operator'] == 'expert' and made['start_spread'] == 3.0
+
+
 def test_real_robot_has_no_simulation(locate, tmp_path):
     calibration = tmp_path / 'mine.json'
     calibration.write_text('{}')
@@ -115,6 +122,49 @@ def test_two_cameras_do_not_share_a_device(locate, tmp_path):
         composed(locate, tmp_path, **real(tmp_path, front_camera='/dev/video0', wrist_camera='0'))
 
 
+@pytest.mark.parametrize(('values', 'cameras'), [
+    ({}, ['front', 'wrist', 'overview']), ({'robot': 'lekiwi_client'}, ['front', 'wrist', 'overview'])])
+def test_the_view_is_a_process_that_the_run_does_not_depend_on(locate, tmp_path, values, cameras):
+    assert 'view_node' not in composed(locate, tmp_path, **values)
+    process = composed(locate, tmp_path, view='true', **values)['view_node']
+    assert process.command[0].endswith('lib/kiwi_policy/view_node')
+    assert str(tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'config' / 'view.yaml') in process.command
+    assert parameters(process) == {'cameras': cameras}
+    assert process.on_exit is OnExit.LEFT
+
+
+def test_the_view_of_a_real_robot_has_its_own_cameras(locate, tmp_path):
+    assert parameters(composed(locate, tmp_path, **real(tmp_path, view='true'))['view_node']) == {}
+
+
+@pytest.mark.parametrize('simulated', [True, False])
+def test_one_node_publishes_the_robots_description(locate, tmp_path, simulated):
+    values = {} if simulated else real(tmp_path)
+    made = composed(locate, tmp_path, **values)
+    assert 'robot_state_publisher' not in made
+    assert 'publish_description' not in parameters(made['chunk_executor_node'])
+    program = tmp_path / 'robot_state_publisher' / 'lib' / 'robot_state_publisher' / 'robot_state_publisher'
+    urdf = tmp_path / 'kiwi_policy' / 'share' / 'kiwi_policy' / 'urdf' / 'lekiwi.urdf'
+    for path, text in ((program, ''), (urdf, '<robot name="lekiwi">\n  <link name=\'a\'/>\n</robot>\n')):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    made = composed(locate, tmp_path, namespace='left', **values)
+    process = made['robot_state_publisher']
+    assert parameters(process) == {'robot_description': urdf.read_text()}
+    assert process.command[0] == str(program) and '__ns:=/left' in process.command
+    assert process.on_exit is OnExit.LEFT
+    assert parameters(made['chunk_executor_node'])['publish_description'] is False
+
+
+def test_a_machine_without_robot_state_publisher_is_no_error(locate, tmp_path):
+    def without(package):
+        if package == 'robot_state_publisher':
+            raise KeyError(package)
+        return locate(package)
+
+    assert 'robot_state_publisher' not in composed(without, tmp_path)
+
+
 def test_numbers_and_texts_keep_their_types(locate, tmp_path):
     made = composed(locate, tmp_path, rollouts='3', time_limit='7', task='12', mode='ensemble')
     rollout = parameters(made['rollout_node'])
@@ -147,6 +197,8 @@ def test_own_parameter_file_replaces_the_shipped_one(locate, tmp_path):
     ({'time_limit': 'nan'}, ['time_limit', 'nan']),
     ({'sim': 'false'}, ['robot_port']),
     ({'sim': 'false', 'robot_port': '/dev/ttyACM0'}, ['calibration']),
+    ({'sim': 'false', 'operator': 'expert'}, ['operator', 'expert', 'takeover_node']),
+    ({'spread': 'wide'}, ['spread', 'wide']),
     ({'calibration': '/no/such/file'}, ['calibration', '/no/such/file']),
     ({'front_camera': '/dev/video0'}, ['front_camera', '/dev/video0', 'sim:=false']),
     ({'wrist_camera': '2'}, ['wrist_camera', "'2'", 'simulation renders']),

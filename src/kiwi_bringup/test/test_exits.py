@@ -21,6 +21,13 @@ def test_a_long_life_forgives_early_deaths():
         assert rules.decide(POLICY, 1, SETTLED + 1).respawn
 
 
+@pytest.mark.parametrize('status', [0, 1, MISCONFIGURED, KILLED])
+def test_a_viewer_may_end_however_it_likes(status):
+    verdict = ExitRules().decide(Process('view', ('x',), OnExit.LEFT), status, 5.0)
+    assert verdict.leave and not verdict.respawn
+    assert 'goes on without it' in verdict.reason
+
+
 def test_early_deaths_in_a_row_end_the_run():
     rules = ExitRules()
     verdicts = [rules.decide(POLICY, 1, 0.1) for _ in range(EARLY_DEATHS)]

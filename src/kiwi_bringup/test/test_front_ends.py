@@ -113,6 +113,16 @@ def test_killed_policy_is_started_again(bench):
     assert not bench.alive()
 
 
+def test_a_viewer_that_ends_is_left_and_the_run_goes_on(bench):
+    bench.system(rollout=['live=2', 'print=success 1/1'])
+    bench.add('view', 'live=0.2', 'exit=2', on_exit='left')
+    bench.start()
+    assert bench.finish() == 0
+    assert bench.happened('start').count('view') == 1
+    assert 'view ended with status 2' in bench.out.read_text() + bench.err.read_text()
+    assert not bench.alive()
+
+
 def test_policy_that_cannot_run_as_configured_ends_the_run(bench):
     bench.system(policy=['live=0.2', 'exit=2'])
     bench.start()

@@ -5,8 +5,8 @@ from kiwi_policy.bags.definitions import DefinitionError, definition
 
 STANDARD = ('sensor_msgs/msg/CompressedImage', 'sensor_msgs/msg/JointState', 'geometry_msgs/msg/TwistStamped',
             'diagnostic_msgs/msg/DiagnosticArray', 'rcl_interfaces/msg/ParameterEvent', 'std_msgs/msg/Header')
-OURS = ('ActionChunk', 'ChunkRequest', 'EpisodeResult', 'ExecutedAction', 'ExecutorStatus', 'PolicyInfo', 'TakeoverCommand',
-        'TaskState')
+OURS = ('ActionChunk', 'ChunkRequest', 'EpisodeResult', 'ExecutedAction', 'ExecutorStatus', 'PolicyInfo',
+        'TakeoverCommand', 'TaskState')
 
 
 @pytest.mark.parametrize('name', STANDARD)
@@ -28,7 +28,8 @@ def test_text_has_the_form_that_rosbag2_writes():
     rule = '=' * 80
     parts = text.split(f'\n{rule}\n')
     assert [part.splitlines()[0] for part in parts[1:]] == [
-        'MSG: geometry_msgs/Twist', 'MSG: geometry_msgs/Vector3', 'MSG: std_msgs/Header', 'MSG: builtin_interfaces/Time']
+        'MSG: geometry_msgs/Twist', 'MSG: geometry_msgs/Vector3', 'MSG: std_msgs/Header',
+        'MSG: builtin_interfaces/Time']
     assert 'std_msgs/Header header' in parts[0]
 
 

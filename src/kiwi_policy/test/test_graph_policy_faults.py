@@ -11,6 +11,7 @@ pytest.importorskip('kiwi_msgs')
 from graph_support import PERIOD, Graph, Operator, wait_for  # noqa: E402
 from kiwi_msgs.msg import ChunkRequest  # noqa: E402
 from nodes_support import HOME, FakeInfo, FakePolicy  # noqa: E402
+from rclpy.clock_type import ClockType  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import CompressedImage, JointState  # noqa: E402
 from geometry_msgs.msg import TwistStamped  # noqa: E402
@@ -47,6 +48,8 @@ class Rig:
         self.policy = Failing(FakeInfo(cameras=('front',), n_obs_steps=2))
         rclpy.init(domain_id=context.get_domain_id())
         self.node = PolicyNode(lambda _parameters: self.policy)
+        self.complaints = []
+        self.node._complaints._warn = self.complaints.append
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self._closed = threading.Event()
@@ -145,6 +148,19 @@ def test_without_images_of_the_episode_there_is_no_chunk(rig):
     assert len(rig.policy.shown) == shown and not rig.answers(blind)
     request = rig.ask('blind')
     rig.operator.until(lambda: rig.answers(request))
+
+
+def test_a_request_that_a_newer_one_overtakes_is_complained_of_too(rig):
+    shown, told = len(rig.policy.shown), len(rig.complaints)
+    wait_for(lambda: rig.ask('overtaken', image=False) and len(rig.complaints) > told)     # each overtakes the last
+    assert 'no chunk: ' in rig.complaints[told]
+    assert len(rig.policy.shown) == shown
+    request = rig.ask('overtaken')
+    rig.operator.until(lambda: rig.answers(request))
+
+
+def test_timers_do_not_follow_the_system_clock(rig):
+    assert {timer.clock.clock_type for timer in rig.node.timers} == {ClockType.STEADY_TIME}
 
 
 def test_a_policy_of_another_robot_is_refused(rig):

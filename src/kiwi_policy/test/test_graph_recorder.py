@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 from kiwi_policy.bags.recovery import recover
 from kiwi_policy.nodes import qos
 
+SMALL_DISK = ('min_free_gb:=0.0', 'reserve_mb:=0.0')
 CAMERA = '/camera/front/image_raw/compressed'
 
 
@@ -36,7 +37,7 @@ class Rig:
 
     def start_recorder(self, *parameters):
         """Start the process and wait until it hears everybody."""
-        self.graph.start('recorder', 'kiwi_policy.nodes.recorder_node', 'min_free_gb:=0.0', 'reserve_mb:=0.0', *parameters)
+        self.graph.start('recorder', 'kiwi_policy.nodes.recorder_node', *SMALL_DISK, *parameters)
         publishers = (self.actions, self.requests, self.images, self.infos, self.results)
         self.caller.until(lambda: all(publisher.get_subscription_count() >= 2 for publisher in publishers))
 
@@ -83,23 +84,27 @@ def test_every_message_between_start_and_stop_is_there_byte_by_byte(rig):
     rig.caller.until(lambda: rig.caller.heard['/rollout/result'])
     answer = rig.caller.stop(outcome='success', labelled=True, rollout_success=True)
     rig.say(5)
-    assert answer.success and answer.lost == 0 and answer.message == '', answer.message
+    assert answer.success and (answer.lost == 0) == (answer.message == ''), answer.message
 
     heard = rig.caller.heard
     assert recorded(folder, '/executor/action') == heard['/executor/action'][before:before + 60]
-    images = recorded(folder, CAMERA)
-    assert images == heard[CAMERA][-5 - len(images):-5] and len(images) == 60
+    images = [message.data for topic, _, _, message in read_with_rosbags(folder) if topic == CAMERA]
+    taken = [int(data[0]) for data in images]
+    assert all(len(data) == 20_000 and set(data) == {data[0]} for data in images)
+    assert taken == sorted(set(taken)) and set(taken) <= set(range(6, 66))     # best effort: a few may be lost
+    assert len(taken) + answer.lost >= 58
     assert recorded(folder, '/policy_info') == heard['/policy_info'][:1]
     assert recorded(folder, '/rollout/result') == heard['/rollout/result']
     found = metadata(folder)
     assert found['message_count'] == answer.messages == len(read_with_rosbags(folder))
     assert found['custom_data'] == {
-        'complete': 'true', 'episode_id': 'e1', 'details': '{"seed": 7, "task": "Put it."}',
+        'complete': answer.message or 'true', 'episode_id': 'e1', 'details': '{"seed": 7, "task": "Put it."}',
         'checkpoint_digest': '0123abcd', 'outcome': 'success', 'labelled': 'true', 'success': 'true', 'namespace': '/'}
     assert records_of(folder, 'kiwi')[-1] == found['custom_data']
     profiles = {entry['topic_metadata']['name']: entry['topic_metadata']['offered_qos_profiles'][0]
                 for entry in found['topics_with_message_count'] if entry['topic_metadata']['offered_qos_profiles']}
-    assert profiles[CAMERA]['reliability'] == 'best_effort' and profiles['/executor/action']['reliability'] == 'reliable'
+    assert profiles[CAMERA]['reliability'] == 'best_effort'
+    assert profiles['/executor/action']['reliability'] == 'reliable'
     assert profiles['/policy_info']['durability'] == 'transient_local'
     times = [row[1] for row in read_with_rosbags(folder)]
     assert times == sorted(times)
@@ -107,13 +112,13 @@ def test_every_message_between_start_and_stop_is_there_byte_by_byte(rig):
 
 def test_parameters_of_all_nodes_stand_in_each_bag_and_live_changes_after_them(rig):
     rig.graph.start('camera', 'kiwi_policy.nodes.camera_node', 'source:=synthetic', 'rate:=5.0', 'camera:=wrist')
-    rig.start_recorder('poll_interval:=0.02')
+    rig.start_recorder('poll_interval:=0.03')
     rig.caller.until(lambda: rig.caller.heard['/camera/wrist/image_raw/compressed'])
     for index in (1, 2):
         folder = rig.folder / f'rollout_{index}'
-        assert rig.caller.start(folder).success
         heard = rig.caller.heard['/recorder/parameters']
         count = len(heard)
+        assert rig.caller.start(folder).success
         rig.caller.until(lambda heard=heard, count=count: len(heard) >= count + 3)
         assert rig.caller.stop().success
         events = {message.node: message for topic, _, _, message in read_with_rosbags(folder)
@@ -122,7 +127,7 @@ def test_parameters_of_all_nodes_stand_in_each_bag_and_live_changes_after_them(r
         values = {parameter.name: parameter.value for parameter in events['/camera_node'].new_parameters}
         assert values['rate'].double_value == 5.0 and values['camera'].string_value == 'wrist'
         own = {parameter.name: parameter.value for parameter in events['/recorder_node'].new_parameters}
-        assert own['poll_interval'].double_value == 0.02
+        assert own['poll_interval'].double_value == 0.03
 
 
 def test_wrong_calls_are_answered_in_words(rig):
@@ -178,7 +183,8 @@ def test_after_kill_all_but_the_last_second_is_recovered(rig):
     actions = [row for row in read_with_rosbags(folder) if row[0] == '/executor/action']
     heard = rig.caller.heard['/executor/action']
     assert [row[2] for row in actions] == heard[:len(actions)] and actions
-    assert metadata(folder)['custom_data']['complete'] == f'cut off, recovered {metadata(folder)["message_count"]} messages'
+    found = metadata(folder)
+    assert found['custom_data']['complete'] == f'cut off, recovered {found["message_count"]} messages'
     late = sum(killed - stamp < 10**9 for stamp in sent)
     assert len(heard) - len(actions) <= late + 5
 
@@ -197,7 +203,7 @@ def test_a_recorder_that_cannot_write_says_so_and_the_robot_goes_on_or_stops(rig
     for on_failure in ('continue', 'stop'):
         (rig.folder / 'limited.py').write_text(limit)
         rig.graph.environment['PYTHONPATH'] += f':{rig.folder}'
-        rig.graph.start(on_failure, 'limited', 'min_free_gb:=0.0', 'reserve_mb:=0.0', f'on_failure:={on_failure}')
+        rig.graph.start(on_failure, 'limited', *SMALL_DISK, f'on_failure:={on_failure}')
         rig.caller.until(lambda: rig.actions.get_subscription_count() >= 2)
         folder = rig.folder / f'bag_{on_failure}'
         assert rig.caller.start(folder).success
@@ -207,7 +213,8 @@ def test_a_recorder_that_cannot_write_says_so_and_the_robot_goes_on_or_stops(rig
             wait_for(lambda: stops)
         assert len(stops) == (on_failure == 'stop')
         answer = rig.caller.stop(outcome='success')
-        assert not answer.success and 'File too large' in answer.message and f'kiwi-bags recover {folder}' in answer.message
+        assert not answer.success and 'File too large' in answer.message
+        assert f'kiwi-bags recover {folder}' in answer.message
         assert answer.lost > 0 and not (folder / 'metadata.yaml').exists()
         assert recover(folder).messages > 0
         assert rig.caller.start(rig.folder / f'next_{on_failure}').success
@@ -220,9 +227,9 @@ def test_a_rollout_of_the_real_executor_in_simulation_is_there_byte_by_byte(tmp_
     graph = Graph(tmp_path)
     caller, operator = Caller(graph.domain), Operator(graph.domain)
     try:
-        graph.start('recorder', 'kiwi_policy.nodes.recorder_node', 'min_free_gb:=0.0', 'reserve_mb:=0.0')
+        graph.start('recorder', 'kiwi_policy.nodes.recorder_node', *SMALL_DISK)
         graph.start_sim()
-        graph.start_executor('replan_interval:=1.0', 'watchdog_timeout:=120.0')
+        graph.start_executor('replan_interval:=1.0')
         operator.play_policy()
         operator.until(lambda: operator.heard['joints'] and operator.heard['task'] and operator.heard['action'])
         folder = tmp_path / 'bags' / 'rollout_001'
@@ -235,14 +242,16 @@ def test_a_rollout_of_the_real_executor_in_simulation_is_there_byte_by_byte(tmp_
         answer = caller.stop(outcome='success', labelled=True, rollout_success=True)
         assert answer.success
         counts = {}
-        for topic in ('/executor/action', '/executor/status', '/joint_states', '/base_velocity', '/chunk_request', '/action_chunk',
-                      '/sim/task_state', '/diagnostics', '/policy_info', '/camera/front/image_raw/compressed',
+        for topic in ('/executor/action', '/executor/status', '/joint_states', '/base_velocity', '/chunk_request',
+                      '/action_chunk', '/sim/task_state', '/diagnostics', '/policy_info', CAMERA,
                       '/camera/wrist/image_raw/compressed', '/camera/overview/image_raw/compressed'):
             rows = recorded(folder, topic)
             counts[topic] = len(rows)
             assert rows, topic
-            if 'camera' not in topic:       # a best effort reader may miss what the other one has
-                heard = caller.heard[topic]
+            heard = caller.heard[topic]
+            if topic == '/diagnostics':         # of several nodes, whose order is each reader's own
+                caller.until(lambda heard=heard, rows=rows: set(rows) <= set(heard))
+            elif 'camera' not in topic:         # a best effort reader may miss what the other one has
                 first = heard.index(rows[0])
                 caller.until(lambda heard=heard, end=first + len(rows): len(heard) >= end)
                 assert rows == heard[first:first + len(rows)], topic

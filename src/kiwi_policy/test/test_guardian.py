@@ -217,6 +217,8 @@ def test_lekiwi_stops_without_its_process_and_its_arm_holds(rig, lekiwi, end):
     assert process.wait(LATE) == -signal.SIGKILL
     assert rig.goals(Address.GOAL_POSITION) == goals
     assert rig.torque() == [1] * 9
+    said = process.stderr.read()
+    assert f'guardian: process {process.pid}' in said and 'commanded to stand, and confirm it' in said
 
 
 def test_lekiwi_closes_in_peace(rig, lekiwi):

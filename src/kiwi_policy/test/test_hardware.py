@@ -16,6 +16,7 @@ from kiwi_policy.hardware.servo_health import decode_health
 
 pytest.importorskip('kiwi_sim')
 from bus_rig import ARM_IDS, PATIENT, WHEEL_IDS, Rig  # noqa: E402
+from kiwi_sim.feetech_protocol import Instruction  # noqa: E402
 from kiwi_sim.registers import Address, Mode  # noqa: E402
 from kiwi_sim.servos import CALIBRATION_PATH  # noqa: E402
 
@@ -288,6 +289,35 @@ def test_a_silent_servo_tells_no_health_and_is_named(rig):
         with pytest.raises(HardwareError, match='arm_shoulder_pan did not tell its health'):
             hardware.next_health()
         rig.bus.faults.silent.clear()
+
+
+def test_a_robot_that_is_reached_again_stops_its_wheels_before_all_else(rig):
+    packets = []
+    hardware = rig.hardware()
+    hardware.connect()
+    hardware.write(np.array([10.0, -20.0, 30.0, 40.0, 0.0, 50.0, 0.1, 0.0, 20.0]))
+    hardware.read()
+    goals = rig.goals(Address.GOAL_POSITION)
+    rig.bus.stop()
+    hardware.close()
+    assert all(rig.goals(Address.GOAL_VELOCITY)[6:])        # nothing reached them
+    hardware.port = rig.bus.start()
+    note, rig.bus._on_packet = rig.bus._on_packet, lambda packet: (packets.append(packet), note(packet))
+    rig.writes.clear()
+    hardware.connect()
+    assert packets[0].instruction == Instruction.SYNC_WRITE
+    assert rig.writes[:3] == [(wheel, Address.GOAL_VELOCITY, 0) for wheel in WHEEL_IDS]
+    assert rig.goals(Address.GOAL_POSITION) == goals and rig.torque() == [1] * 9
+    hardware.close()
+
+
+def test_a_garbled_reading_is_repeated_at_once(rig):
+    with rig.hardware(retries=0) as hardware:
+        truth = hardware.read()
+        given = iter([1.0])
+        pass_on = rig.bus.faults.pass_on
+        rig.bus.faults.pass_on = lambda packet: pass_on(packet) if not next(given, 0) else packet[:-1] + b'\0'
+        np.testing.assert_array_equal(hardware.read(), truth)
 
 
 def test_released_servos_stay_limp_over_a_reconnect_and_come_back_without_a_jump(rig):

@@ -10,7 +10,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 POLICY = SOURCE / 'kiwi_policy' / 'kiwi_policy'
 SIM = SOURCE / 'kiwi_sim' / 'kiwi_sim'
 BRINGUP = SOURCE / 'kiwi_bringup'
-OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_msgs', 'kiwi_training')
+OURS = ('kiwi_policy', 'kiwi_sim', 'kiwi_bringup', 'kiwi_bench', 'kiwi_msgs', 'kiwi_training')
 ROS = {'rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'diagnostic_msgs', 'std_srvs', 'rcl_interfaces',
        'builtin_interfaces', 'lifecycle_msgs', 'kiwi_msgs'}
 ROS_NODES = {'sim_node.py', 'sim_host.py', 'operator_port.py'}
@@ -54,8 +54,8 @@ def test_the_core_imports_numpy_and_the_standard_library_only():
                      and room(name) != 'kiwi_policy.core') == []
 
 
-@pytest.mark.parametrize('folder', ['heads', 'hardware'])
-def test_heads_and_hardware_know_the_core_but_neither_ros_nor_each_other(folder):
+@pytest.mark.parametrize('folder', ['heads', 'hardware', 'view'])
+def test_heads_hardware_and_view_know_the_core_but_neither_ros_nor_each_other(folder):
     mine = {'kiwi_policy.core', f'kiwi_policy.{folder}'}
     assert offenders(POLICY / folder, lambda name: top(name) in ROS | {'cv_bridge'}
                      or (top(name) in OURS and room(name) not in mine)) == []
@@ -75,6 +75,11 @@ def test_rclpy_appears_in_nodes_only():
 
 def test_nothing_at_run_time_imports_the_training_package():
     assert offenders(SOURCE, lambda name: top(name) == 'kiwi_training') == []
+
+
+def test_nothing_imports_the_benchmarks():
+    assert [wrong for folder in (POLICY, SIM, BRINGUP)
+            for wrong in offenders(folder, lambda name: top(name) == 'kiwi_bench')] == []
 
 
 def test_the_simulation_knows_only_the_core():

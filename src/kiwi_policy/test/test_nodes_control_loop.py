@@ -7,22 +7,25 @@ import numpy as np
 import pytest
 from nodes_support import HOME, FakeRobot
 
+from kiwi_policy.core.blind_base import BLIND
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Source, State
 from kiwi_policy.core.features import NAMES
+from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes.control_loop import ControlLoop
 from kiwi_policy.nodes.ticks import TickClock
 
 PERIOD = 0.01
+SLEEP = time.sleep
 
 
 class Rig:
     """A loop at 100 Hz with everything it did."""
 
-    def __init__(self, **options):
+    def __init__(self, blind_timeout=BLIND, **options):
         self.robot = FakeRobot()
         self.robot.connect()
-        self.core = ChunkExecutor(ExecutorConfig(period=PERIOD))
+        self.core = ChunkExecutor(ExecutorConfig(period=PERIOD), blind_timeout=blind_timeout)
         self.clock = TickClock(PERIOD, time.monotonic() + PERIOD, 10**18)
         self.ticks = []
         self.fail = None
@@ -186,6 +189,23 @@ def test_a_short_silence_is_no_fault():
     rig.loop.stop()
 
 
+def silent():
+    raise HardwareError('no reply')
+
+
+def test_the_base_of_a_silent_robot_rests_before_the_fault():
+    rig = Rig(blind_timeout=0.05, bus_timeout=5.0)
+    rig.loop.start()
+    rig.run_chunk()
+    rig.until(lambda: rig.robot.state[6] > 0)
+    rig.robot.read = silent
+    rig.until(lambda: rig.robot.state[6] == 0)             # still written to
+    assert rig.core.state is State.RUNNING and rig.loop.blind_stops == 1
+    del rig.robot.read
+    rig.until(lambda: rig.robot.state[6] > 0)
+    rig.loop.stop()
+
+
 def test_a_slow_cycle_skips_ticks_and_counts_them():
     rig = Rig()
     rig.robot.read = lambda: (time.sleep(3.5 * PERIOD), HOME.copy())[1]
@@ -195,6 +215,33 @@ def test_a_slow_cycle_skips_ticks_and_counts_them():
     steps = np.diff([tick.now for tick in rig.ticks]) / PERIOD
     assert np.all(np.round(steps) >= 3)
     assert rig.loop.missed_ticks >= 9
+
+
+def test_jitter_is_how_late_a_tick_starts_and_a_long_one_is_missed_ticks_instead():
+    rig = Rig()
+    lengths = iter([3.5 * PERIOD])
+    read = rig.robot.read
+    rig.robot.read = lambda: (time.sleep(next(lengths, 0.0)), read())[1]
+    rig.loop.start()
+    rig.until(lambda: len(rig.ticks) >= 10)
+    rig.loop.stop()
+    assert rig.loop.missed_ticks >= 3
+    assert rig.loop.jitter.count == rig.loop.cycle.count == rig.loop.bus.count == len(rig.ticks)
+    assert rig.loop.bus.largest >= 3.5 * PERIOD and rig.loop.cycle.largest >= rig.loop.bus.largest
+    assert rig.loop.scheduling
+
+
+def test_a_late_start_is_one_late_tick(monkeypatch):
+    rig = Rig()
+    late = iter([0.0, 0.0, 5 * PERIOD])
+    monkeypatch.setattr('kiwi_policy.nodes.control_loop.time.sleep', lambda seconds: SLEEP(seconds + next(late, 0.0)))
+    rig.loop.start()
+    rig.until(lambda: len(rig.ticks) >= 6)
+    rig.loop.stop()
+    assert sum(rig.loop.jitter.shares([4.5 * PERIOD])[1:]) >= 1
+    assert rig.loop.jitter.largest >= 5 * PERIOD
+    rig.loop.clear_timing()
+    assert rig.loop.jitter.count == rig.loop.bus.count == 0
 
 
 def test_a_limp_robot_is_read_and_not_commanded(rig):

@@ -9,7 +9,7 @@ pytest.importorskip('kiwi_msgs')
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, Request, Source, State  # noqa: E402
-from kiwi_policy.core.features import JOINTS, NAMES, from_ros  # noqa: E402
+from kiwi_policy.core.features import NAMES, from_ros  # noqa: E402
 from kiwi_policy.core.prefix import Prefix  # noqa: E402
 from kiwi_policy.core.records import Command, Status  # noqa: E402
 from kiwi_policy.nodes import conversions  # noqa: E402
@@ -137,6 +137,22 @@ def test_an_executed_action_and_one_without_an_answer():
     assert np.all(np.isnan(silent.measured))
 
 
+def test_an_executed_action_tells_what_led_to_it():
+    from kiwi_policy.core.journal import Event, Kind
+    from kiwi_policy.core.messages import events_of
+
+    told = (Event(Kind.CHUNK, (2**63, 1), (12.5,)), Event(Kind.RUNS, (7, 8, 2**63)), Event(Kind.CHUNK, (2**63, 2), (1 / 3,)),
+            Event(Kind.SPEED, values=(0.1,)), Event(Kind.END, text='enough'))
+    tick = Tick(STAMP, 1e5 / 3, VALUES, Command(VALUES, Source.HOLD), None, State.WAITING, 2)
+    message = over_the_wire(conversions.action_message(tick, 'e', NAMES, told))
+    assert (message.monotonic, message.missed) == (1e5 / 3, 2)
+    assert (list(message.received_runs), list(message.received_chunks)) == ([2**63, 2**63], [1, 2])
+    assert events_of(message) == told
+    message.received_chunks, message.received_runs = [1], [2**63]
+    with pytest.raises(ValueError, match='more chunks than were received'):
+        events_of(message)
+
+
 def test_a_status_carries_every_counter():
     status = Status(State.RUNNING, 'r', 'latest', 'e', 1, 2, 3, 4, {'older': 3, 'future': 1}, 5, 6, 7, 8, 9, 1.5, 0.4,
                     0.1, 0.2, 0.5)
@@ -155,3 +171,11 @@ def test_states_and_sources_are_numbered_as_in_the_messages():
 
     assert all(getattr(ExecutorStatus, state.name) == state for state in State)
     assert all(getattr(ExecutedAction, f'SOURCE_{source.name}') == source for source in Source)
+
+
+def test_events_are_numbered_as_in_the_message():
+    from kiwi_msgs.msg import ExecutorEvent
+
+    from kiwi_policy.core.journal import Kind
+
+    assert all(getattr(ExecutorEvent, kind.name) == kind for kind in Kind)

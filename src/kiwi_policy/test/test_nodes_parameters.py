@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kiwi_policy.core.executor import ExecutorConfig
-from kiwi_policy.core.parameters import Parameter, ParameterError, help_text, refuse_unknown, to_yaml
+from kiwi_policy.core.parameters import Parameter, ParameterError, help_text, refuse_unknown, settle, to_yaml
 from kiwi_policy.nodes import executor_parameters, write_config
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config'
@@ -57,6 +57,21 @@ def test_the_help_shows_every_parameter(name):
     text = help_text('kiwi_policy', 'node', 'What it does.', table)
     assert text.startswith('usage: ros2 run kiwi_policy node') and 'What it does.' in text
     assert [line.split(':=')[0].strip() for line in text.splitlines() if ':=' in line][1:] == [p.name for p in table]
+
+
+def test_given_values_are_settled_with_the_defaults():
+    values = settle(executor_parameters.TABLE, {'mode': 'sync', 'rate': 20.0})
+    assert (values.mode, values.rate, values.seam_ticks) == ('sync', 20.0, ExecutorConfig().seam_ticks)
+    assert vars(values).keys() == {parameter.name for parameter in executor_parameters.TABLE}
+
+
+@pytest.mark.parametrize('given, text', [
+    ({'rat': 30.0}, 'there is no parameter rat; did you mean rate'), ({'rate': 30}, r'rate is 30, must be like 30.0 \(write 20.0'),
+    ({'seam_ticks': 1.0}, 'seam_ticks is 1.0, must be like'), ({'resample': 1}, 'resample is 1, must be like False'),
+    ({'base_speed': [1, 1, 1]}, r'base_speed is \[1, 1, 1\], must be like'), ({'gate': -1.0}, 'gate is -1.0, must lie in')])
+def test_what_cannot_be_settled_is_named(given, text):
+    with pytest.raises(ParameterError, match=text):
+        settle(executor_parameters.TABLE, given)
 
 
 class Values:

@@ -87,7 +87,7 @@ def test_a_recording_that_does_not_begin_is_said_and_the_result_published(ports,
 
 
 @pytest.mark.parametrize(('stop', 'complete'), [
-    (RunAborted('service recorder/stop did not answer within 60 s'), 'no, service recorder/stop did not answer within 60 s'),
+    (RunAborted('recorder/stop did not answer within 60 s'), 'no, recorder/stop did not answer within 60 s'),
     (refusal('nothing is being recorded'), 'no, the recorder was started again: nothing is being recorded')])
 def test_a_bag_that_does_not_close_is_named_as_incomplete(stop, complete, tmp_path):
     ports = Ports(stop=stop)

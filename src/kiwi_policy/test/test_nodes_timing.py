@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.executor import ChunkExecutor, ExecutorConfig, PolicyTraits
@@ -74,6 +76,18 @@ def test_histogram_takes_early_and_late_alike_and_forgets():
     assert histogram.percentile(99) == pytest.approx(0.002) and histogram.count == 2
     histogram.clear()
     assert histogram.percentile(99) == 0.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(1e-5, 5.0), max_size=100), st.lists(st.floats(1e-4, 2.0), min_size=1, max_size=5, unique=True))
+def test_a_histogram_is_shared_out_over_intervals(durations, edges):
+    histogram, edges = Histogram(), sorted(edges)
+    for duration in durations:
+        histogram.add(duration)
+    shares = histogram.shares(edges)
+    assert sum(shares) == len(durations)
+    for index, edge in enumerate(edges):
+        assert sum(d < 0.95 * edge for d in durations) <= sum(shares[:index + 1]) <= sum(d <= 1.05 * edge for d in durations)
 
 
 def test_the_newest_job_wins_and_errors_do_not_end_the_thread():

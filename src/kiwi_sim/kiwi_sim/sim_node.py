@@ -6,6 +6,7 @@ wrong (takeover/command). Parameters: config/sim.yaml.
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ from geometry_msgs.msg import Point, Pose2D
 from kiwi_msgs.msg import TaskState
 from kiwi_msgs.srv import ResetWorld
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -55,11 +58,20 @@ class SimNode(Node):
         self._simulation.start()
         self._task_state = self.create_publisher(TaskState, 'sim/task_state', _STATE)
         self.create_service(ResetWorld, 'sim/reset', self._reset)
+<<<<<<< HEAD
         self.create_timer(1.0 / options.task_state_rate, self._publish_task_state)
         self._operator = self._make_operator(options) if options.operator == 'expert' else None
+=======
+        steady = Clock(clock_type=ClockType.STEADY_TIME)        # a step of the system clock moves nothing
+        self.create_timer(1.0 / options.task_state_rate, self._publish_task_state, clock=steady)
+        self._operator = None
+        if options.operator == 'expert':
+            rules = Rules(options.operator_margin, options.operator_patience, options.operator_rate)
+            self._operator = OperatorPort(self, self._simulation.world, rules)
+>>>>>>> main
         self._spread = options.start_spread
         self._lost = 0.0
-        self.create_timer(LOST_INTERVAL, self._report_lost)
+        self.create_timer(LOST_INTERVAL, self._report_lost, clock=steady)
         link = options.port_link or default_port_link()
         print(f'servo bus on {self._simulation.bus.path}, link {link}', flush=True)
 
@@ -167,6 +179,8 @@ def _declare(node):
             raise ParameterError(
                 f'parameter {parameter.name} must be like {parameter.default!r} [{parameter.bounds()}]: {error}'
             ) from error
+        if value is None:  # rclpy takes an empty list for no value at all
+            raise ParameterError(f'parameter {parameter.name} has no value, must be like {parameter.default!r}')
         setattr(values, parameter.name, parameter.check(value))
     return values
 
@@ -184,10 +198,16 @@ def main(args=None):
         os.nice(-10)  # real servos answer however busy the computer is; needs a privilege, does without
     backends = gl_backends()
     os.environ['MUJOCO_GL'] = 'disable'  # this process renders nothing and needs no OpenGL
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # a parameter file that is none, unknown ROS arguments
+        print(f'sim_node: error: {" ".join(str(error).partition(", at ")[0].split())}', file=sys.stderr, flush=True)
+        return 1
     node, executor = None, SingleThreadedExecutor()
     try:
         node = SimNode(backends)
+        gc.collect()
+        gc.freeze()  # later collections, during which no servo answers, leave out what the start has loaded
         executor.add_node(node)
         while rclpy.ok() and not stop.is_set() and node.fault is None:
             executor.spin_once(timeout_sec=0.1)

@@ -57,18 +57,19 @@ class Simulation:
         quality: JPEG quality.
         seed: seed of the first episode.
         backends: values of MUJOCO_GL to try, see `Cameras`.
+        servos: makes the ServoBackend of the World.
         spread: scatter of the first start, see `World.reset`.
     """
 
     def __init__(self, plans, on_frame, on_fault, wire=None, link=None, quality=95, seed=0, backends=None,
-                 spread=1.0):
+                 servos=WorldServos, spread=1.0):
         self._plans = tuple(plans)
         self._on_frame = on_frame
         self._on_fault = on_fault
         self.world = World()
         self.world.reset(seed, spread)
         calibration = list(self.world.units.calibration.values())
-        self.bus = ServoBus(WorldServos(self.world), calibration, wire or WireTime(), link=link)
+        self.bus = ServoBus(servos(self.world), calibration, wire or WireTime(), link=link)
         self.cameras = None
         if self._plans:
             specs = [plan.spec for plan in self._plans]

@@ -10,6 +10,8 @@ COMMANDS = {
     'to-dataset': ('kiwi_training.bags.to_dataset', 'turn bags into a LeRobotDataset to train on'),
     'from-dataset': ('kiwi_training.bags.from_dataset', 'make a bag of an episode of a LeRobotDataset'),
     'recover': ('kiwi_training.bags.recover', 'complete a bag whose recording was cut off'),
+    'replay': ('kiwi_training.bags.replay', 'run recorded chunks through other executor configurations'),
+    'report': ('kiwi_training.bags.report.command', 'HTML pages that show why a rollout ended as it did'),
 }
 """Subcommand -> (module with add_parser and run, what it is for)."""
 
@@ -22,6 +24,8 @@ examples:
   kiwi-bags info rollouts/run1                          every bag of a run, a line each
   kiwi-bags info rollouts/run1/bags/rollout_001         one bag, topic by topic
   kiwi-bags to-dataset rollouts/run1 --output dataset   train on what the robot did
+  kiwi-bags replay rollouts/run1 --set mode=ensemble    what another executor would have made of the same chunks
+  kiwi-bags report rollouts/run1 --output report        pages that show why a rollout ended as it did
   kiwi-bags COMMAND --help                              what a command does, with examples
 
 exit status: 0 done, 1 a bag is unreadable or something failed, 2 wrong usage, 130 interrupted"""

@@ -6,7 +6,7 @@ import numpy as np
 
 from kiwi_policy.core.chunk import Chunk
 from kiwi_policy.core.features import DIM
-from kiwi_policy.core.messages import NANO, chunk_of, to_nanoseconds
+from kiwi_policy.core.messages import NANO, chunk_of, events_of, to_nanoseconds
 from kiwi_training.bags.reader import PARAMETER_EVENTS, BagError
 
 _VALUE_FIELDS = ('', 'bool_value', 'integer_value', 'double_value', 'string_value', 'byte_array_value',
@@ -31,6 +31,9 @@ class Ticks:
         clamped: (T,) bool, a limit changed the command.
         received: per tick a tuple of (run, chunk), the chunks handed to the executor since the last one.
         episode_ids: per tick, '' outside episodes.
+        monotonic: (T,) s, the ticks on the executor's own clock; NaN in bags without events.
+        missed: (T,) ticks that the control loop was too late for, just before each.
+        events: per tick a tuple of core `Event`s, what the executor was told since the last one.
     """
 
     stamps: np.ndarray
@@ -46,6 +49,9 @@ class Ticks:
     clamped: np.ndarray
     received: tuple
     episode_ids: tuple
+    monotonic: np.ndarray
+    missed: np.ndarray
+    events: tuple
 
     def __len__(self):
         return len(self.stamps)
@@ -187,7 +193,17 @@ def _ticks(bag, actions):
         blended=column('blended', np.int64), takeover=column('takeover', bool), clamped=column('clamped', bool),
         received=tuple(tuple(zip(map(int, message.received_runs), map(int, message.received_chunks)))
                        for message in messages),
-        episode_ids=tuple(message.episode_id for message in messages))
+        episode_ids=tuple(message.episode_id for message in messages),
+        monotonic=np.array([getattr(message, 'monotonic', np.nan) for message in messages], float),
+        missed=np.array([getattr(message, 'missed', 0) for message in messages], np.int64),
+        events=tuple(_events(bag, message) for message in messages))
+
+
+def _events(bag, message):
+    try:
+        return events_of(message)
+    except ValueError as error:
+        raise BagError(f'{bag.folder}: executor/action: {error}') from None
 
 
 def _chunk(record, origin):

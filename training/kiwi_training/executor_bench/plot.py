@@ -1,9 +1,9 @@
 """Success against latency, a line per executor."""
 
-from kiwi_training.bakeoff.report.canvas import WIDE, sketch, standalone
 from kiwi_training.bakeoff.report.labels import spread
-from kiwi_training.bakeoff.report.palette import LIGHT
 from kiwi_training.executor_bench.profiles import PROFILES
+from kiwi_training.report.canvas import WIDE, sketch, standalone
+from kiwi_training.report.palette import LIGHT
 
 TITLE = 'Success against latency'
 COLOURS = {

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from kiwi_training.bakeoff.report.blocks import Table
 from kiwi_training.bakeoff.report.markdown import table
-from kiwi_training.bakeoff.report.text import NONE, count, degrees, interval, known, number, p_value, percent, tally
 from kiwi_training.bakeoff.store import write_json, write_whole
 from kiwi_training.executor_bench import figures
 from kiwi_training.executor_bench.plot import TITLE, success_against_latency
 from kiwi_training.executor_bench.profiles import PROFILES
 from kiwi_training.executor_bench.variants import REFERENCE, VARIANTS
+from kiwi_training.report.text import NONE, count, degrees, interval, known, number, p_value, percent, tally
 
 BENCH, PAGE, PLOT = 'bench.json', 'README.md', 'success-latency.svg'
 MARK = '*'

@@ -9,7 +9,7 @@ from kiwi_policy.core.config import ExecutorConfig
 from kiwi_training.bakeoff.shards import check_names, pack, trials_of
 from kiwi_training.bakeoff.tasks import Result, place
 from kiwi_training.executor_bench.audit import Audit
-from kiwi_training.executor_bench.profiles import BASE_LATENCY, Link, Profile
+from kiwi_training.executor_bench.profiles import Link, Profile
 from kiwi_training.executor_bench.variants import VARIANTS
 from kiwi_training.rollouts import RolloutSettings, run_rollout
 

@@ -91,7 +91,8 @@ class _Dumper(yaml.SafeDumper):
 
 def to_yaml(content):
     """Content as YAML in its own order."""
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=2**20)
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True,
+                     width=2**20)
 
 
 def file_text(extent):

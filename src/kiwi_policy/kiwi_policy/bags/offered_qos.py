@@ -48,7 +48,8 @@ class OfferedQos:
 
 def to_yaml(profiles):
     """Profiles as the text that an MCAP channel carries."""
-    return yaml.safe_dump([profile.to_dict() for profile in profiles], sort_keys=False, default_flow_style=False).strip()
+    entries = [profile.to_dict() for profile in profiles]
+    return yaml.safe_dump(entries, sort_keys=False, default_flow_style=False).strip()
 
 
 def from_yaml(text):

@@ -30,8 +30,8 @@ def check_space(folder, needed):
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < needed:
-        raise DiskLowError(f'{free / GB:.2f} GB are free at {place}, less than the {needed / GB:.2f} GB that are to stay '
-                           'free; remove something, or choose another place')
+        raise DiskLowError(f'{free / GB:.2f} GB are free at {place}, less than the {needed / GB:.2f} GB that are to '
+                           'stay free; remove something, or choose another place')
 
 
 @dataclass(frozen=True)

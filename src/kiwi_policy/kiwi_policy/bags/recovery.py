@@ -99,7 +99,8 @@ def _copy(path, file, damage, on_progress):
     for record in records(path, damage):
         if isinstance(record, Message):
             if record.channel_id in topics:
-                file.write(topics[record.channel_id], record.data, record.log_time, record.publish_time, record.sequence)
+                file.write(topics[record.channel_id], record.data, record.log_time, record.publish_time,
+                           record.sequence)
             else:
                 unknown += 1
         elif isinstance(record, Schema):

@@ -14,7 +14,7 @@ def episode_status(now, config, machine, counters, gatekeeper, timeline, latency
         skipped=counters.skipped, underruns=counters.underruns, clamped=counters.clamped,
         takeovers=counters.takeovers, ticks=counters.ticks, overlap=counters.overlap(),
         queue_seconds=timeline.seconds_left(now), latency_p50=latency.percentile(50) if known else 0.0,
-        latency_p95=latency.percentile(95) if known else 0.0, request_interval=requests.mean_interval(),
+        latency_p95=latency.percentile(95) if known else 0.0, request_interval=requests.mean_interval(), requests=dict(requests.causes),
         lost=requests.lost, dissents=counters.dissents, starved_seconds=counters.starved_ticks * config.period,
         dropped=counters.dropped, operator_takeovers=takeover.count, operator_seconds=takeover.ticks * config.period,
         operator_refused=dict(takeover.refused))

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from kiwi_policy.core.alignment import late_rows
+from kiwi_policy.core.blind_base import BLIND, BlindBase
 from kiwi_policy.core.config import ExecutorConfig
 from kiwi_policy.core.counters import Counters
 from kiwi_policy.core.ensembling import blend
@@ -48,13 +49,15 @@ class ChunkExecutor:
     Args:
         config: the settings.
         takeover_timeout: s of an operator's silence that hand back to the policy, > 0.
+        blind_timeout: s without an answer of the robot from which on the base rests, > 0.
 
     Attributes:
         operator: `Operator`: speed, moves to poses, torque.
         takeover: `Takeover`: commands of an operator who drives during an episode.
+        blind: `BlindBase`: to be told before a step how long the robot has been silent.
     """
 
-    def __init__(self, config=None, takeover_timeout=TIMEOUT):
+    def __init__(self, config=None, takeover_timeout=TIMEOUT, blind_timeout=BLIND):
         self.config = config or ExecutorConfig()
         self._factors = self.config.blend.factors()
         self._limiter = Limiter(self.config.limits, self.config.period)
@@ -69,6 +72,7 @@ class ChunkExecutor:
         self._machine = Machine()
         self.operator = Operator(self.config.limits, self._machine, self._limiter)
         self.takeover = Takeover(self.config.names, self._machine, self._limiter, takeover_timeout)
+        self.blind = BlindBase(blind_timeout, self.config.period)
         self._last = None               # (9,) last command
         self._running = None            # (9,) last command that came from a chunk
         self._starved_at = None         # s of the last tick that had an action
@@ -174,19 +178,25 @@ class ChunkExecutor:
         stays unanswered is asked again. While an operator drives nothing is asked.
         """
         self._change_hands(now)
-        if not (self._machine.autonomous and self._requests.ready(now) and self._schedule.due(now, self._traits)):
+        if not self._machine.autonomous or not self._requests.ready(now):
+            return None
+        cause = self._schedule.due(now, self._traits)
+        if not cause:
             return None
         delay = self._latency.percentile(95)
         committed = self._schedule.committed(delay)
         rows = [self._blend(selection.rows()) for selection in self._schedule.planned(now, committed)]
         prefix = Prefix(np.array(rows).reshape(-1, DIM), min(committed, len(rows)))
-        return Request(self._requests.issue(now), now, self._machine.episode_id, self.config.period, prefix, delay)
+        return Request(self._requests.issue(now, cause), now, self._machine.episode_id, self.config.period, prefix, delay)
 
     def step(self, now, state):
         """The `Command` for the tick at `now` (s), given the measured state (9,).
 
         Call it once per tick. A state that is not nine finite values is a fault.
         """
+        return self.blind.apply(self._decide(now, state))
+
+    def _decide(self, now, state):
         state = np.asarray(state, dtype=float)
         if state.shape != (DIM,) or not np.all(np.isfinite(state)):
             if self._machine.active or self.state is State.MOVING:

@@ -1,4 +1,4 @@
-"""What the core takes from ROS messages. Any object with a message's fields serves: rclpy's, or one from a recording."""
+"""What the core takes from ROS messages. Any object with their fields serves: rclpy's, or one from a recording."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from kiwi_policy.core import features
 from kiwi_policy.core.chunk import Chunk
+from kiwi_policy.core.journal import Event, Kind
 from kiwi_policy.core.prefix import Prefix
 from kiwi_policy.core.records import PolicyTraits
 from kiwi_policy.core.takeover import OperatorCommand
@@ -87,3 +88,20 @@ def traits_of(message):
     known = spread.shape == (features.DIM,) and np.all(np.isfinite(spread)) and np.all(spread >= 0)
     return PolicyTraits(horizon=message.horizon, n_action_steps=message.n_action_steps or None,
                         action_spread=spread if known else None, latency_p95=float(latency))
+
+
+def events_of(message):
+    """Core `Event`s of an ExecutedAction, in order, each chunk with its (run_id, chunk_id); () where it tells none.
+
+    Raises:
+        ValueError: a kind of event that is not known, or another number of chunks than received.
+    """
+    received = iter(zip(map(int, message.received_runs), map(int, message.received_chunks), strict=True))
+    events = []
+    for event in getattr(message, 'events', ()):
+        kind = Kind(event.kind)
+        ids = next(received, None) if kind is Kind.CHUNK else map(int, event.ids)
+        if ids is None:
+            raise ValueError('executor/action tells of more chunks than were received')
+        events.append(Event(kind, tuple(ids), tuple(map(float, event.values)), event.text))
+    return tuple(events)

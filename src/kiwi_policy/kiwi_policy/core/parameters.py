@@ -7,6 +7,7 @@ import difflib
 import math
 import textwrap
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 
 class ParameterError(ValueError):
@@ -70,6 +71,27 @@ def refuse_unknown(names, table):
             raise ParameterError(f'there is no parameter {name}; did you mean {near[0]}? --help lists them')
 
 
+def settle(table, given):
+    """A namespace with every parameter of a table: as given, else its default.
+
+    Args:
+        table: `Parameter`s.
+        given: name -> value.
+
+    Raises:
+        ParameterError: a name that is not in the table, a value of another type or out of bounds.
+    """
+    refuse_unknown(given, table)
+    values = SimpleNamespace()
+    for parameter in table:
+        value = given.get(parameter.name, parameter.default)
+        if _kind(value) != _kind(parameter.default):
+            hint = ' (write 20.0, not 20)' if isinstance(parameter.default, float) else ''
+            raise ParameterError(f'parameter {parameter.name} is {value!r}, must be like {parameter.default!r}{hint}')
+        setattr(values, parameter.name, parameter.check(list(value) if isinstance(value, list | tuple) else value))
+    return values
+
+
 def help_text(package, name, title, table):
     """What --help shows of a node: usage and every parameter with its default, meaning, unit and bounds.
 
@@ -97,6 +119,10 @@ def to_yaml(title, table):
         lines += ['', *_comment(f'{parameter.description}{f" [{bounds}]" if bounds else ""}'),
                   f'    {parameter.name}: {_yaml_value(parameter.default)}']
     return '\n'.join(lines) + '\n'
+
+
+def _kind(value):
+    return (list, *{type(entry) for entry in value}) if isinstance(value, list | tuple) else type(value)
 
 
 def _comment(text, width=104):

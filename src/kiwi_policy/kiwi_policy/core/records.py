@@ -92,10 +92,10 @@ class PolicyTraits:
 class Status:
     """Counters of the current (or, in IDLE, the last) episode: ExecutorStatus.msg's fields.
 
-    Beyond the message: `lost` requests that were asked again, `dissents` chunks that disagreed
-    with the committed one, `starved_seconds` s spent without actions (a sync pause included), `dropped` accepted chunks
-    that gave way to an operator, `operator_takeovers` and `operator_seconds` how often and how long one drove,
-    `operator_refused` refused commands by one of `takeover.REASONS`.
+    Beyond the message: `requests` counted by `schedule`'s cause, `lost` requests that were asked again, `dissents`
+    chunks that disagreed with the committed one, `starved_seconds` s spent without actions (a sync pause included),
+    `dropped` accepted chunks that gave way to an operator, `operator_takeovers` and `operator_seconds` how often and how
+    long one drove, `operator_refused` refused commands by one of `takeover.REASONS`.
     """
 
     state: State
@@ -117,6 +117,7 @@ class Status:
     latency_p50: float = 0.0
     latency_p95: float = 0.0
     request_interval: float = 0.0
+    requests: dict = field(default_factory=dict)
     lost: int = 0
     dissents: int = 0
     starved_seconds: float = 0.0

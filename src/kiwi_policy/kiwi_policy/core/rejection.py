@@ -38,6 +38,16 @@ class Gatekeeper:
         if self.newest is not None:
             self.newest = _Seen(self.newest.run_id, self.newest.chunk_id, -np.inf)
 
+    def memory(self):
+        """Ids that outlive an episode: run and chunk accepted last, then replaced runs; () before the first chunk."""
+        return () if self.newest is None else (self.newest.run_id, self.newest.chunk_id, *self._past_runs)
+
+    def recall(self, memory):
+        """Take over what `memory` gave, before an episode begins."""
+        self._past_runs.clear()
+        self._past_runs.extend(memory[2:])
+        self.newest = _Seen(memory[0], memory[1], -np.inf) if memory else None
+
     def refuse(self, reason, detail):
         """Count a refusal and return its verdict."""
         if reason not in REASONS:

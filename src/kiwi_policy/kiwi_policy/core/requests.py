@@ -1,6 +1,6 @@
 """When to ask the policy for a chunk, and which requests are still unanswered."""
 
-from collections import deque
+from collections import Counter, deque
 
 
 class RequestBook:
@@ -22,13 +22,15 @@ class RequestBook:
         self._open = deque(maxlen=8)        # stamps still unanswered, oldest first
         self._stamps = deque(maxlen=64)
         self.lost = 0
+        self.causes = Counter()
 
     def ready(self, now):
         """True where no request is outstanding, or the last one is overdue."""
         return not self._open or now - self._open[-1] >= self._patience()
 
-    def issue(self, now):
-        """Note a request at `now` (s) and return its id."""
+    def issue(self, now, cause=''):
+        """Note a request at `now` (s) for this `cause` and return its id."""
+        self.causes[cause] += 1
         if self._open:
             self.lost += 1
         self._open.append(now)

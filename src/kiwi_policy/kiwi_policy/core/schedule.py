@@ -9,6 +9,10 @@ def replan_rows(horizon):
     return max(horizon // 4, 1)
 
 
+NO_ACTIONS, INTERVAL, IN_TIME = 'no actions', 'interval', 'just in time'
+"""Why a chunk is asked for: none runs; the interval has passed; the answer would otherwise come after the last row."""
+
+
 class Schedule:
     """Decides when a request is due.
 
@@ -26,15 +30,18 @@ class Schedule:
         self._config, self._timeline, self._latency = config, timeline, latency
 
     def due(self, now, traits):
-        """True where a chunk should be asked for at the tick at `now` (s)."""
+        """Why a chunk should be asked for at the tick at `now` (s), one of the words above; empty where none should."""
         upcoming = self._timeline.peek(now)
         if upcoming is None:
-            return True
+            return NO_ACTIONS
         if self._config.mode == 'sync':
-            return False
+            return ''
         period = self._config.period
         latest = upcoming.until() - self._latency.percentile(95) - period
-        return now >= min(self._timeline.newest.stamp + self.interval(traits), latest) - 0.5 * period
+        regular = self._timeline.newest.stamp + self.interval(traits)
+        if now < min(regular, latest) - 0.5 * period:
+            return ''
+        return INTERVAL if regular <= latest else IN_TIME
 
     def committed(self, delay):
         """Number of ticks that pass within `delay` s, the present one included."""

@@ -4,6 +4,7 @@ A datagram is a magic word, the kind, the monotonic time of the machine at which
 (s), and then nine float64 values, a text in UTF-8, or nothing.
 """
 
+import math
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
@@ -60,12 +61,14 @@ def unpack(data):
     """The `Datagram` of its bytes.
 
     Raises:
-        ValueError: they are none, are not of this version, or carry values that are not finite.
+        ValueError: they are none, are not of this version, or carry a time or values that are not finite.
     """
     if len(data) < _HEAD.size or data[:4] != _MAGIC:
         raise ValueError(f'{len(data)} bytes that begin with {bytes(data[:4])!r} are no datagram of the bridge')
     _, kind, time = _HEAD.unpack_from(data)
     kind, rest = Kind(kind), bytes(data[_HEAD.size:])
+    if not math.isfinite(time):
+        raise ValueError(f'a {kind.name} carries the time {time}')
     if kind not in CARRIES_VALUES:
         return Datagram(kind, time, text=rest.decode(errors='replace'))
     if len(rest) != _VALUES.size:

@@ -17,6 +17,7 @@ import termios
 import time
 
 MOVING, RESTING, STOP, QUIT = b'm', b'r', b's', b'q'
+DEAD, HUNG = b'', b'h'
 READY = b'+'
 GOAL_VELOCITY, READ, SYNC_WRITE, BROADCAST = 46, 0x02, 0x83, 0xFE
 POLL, REPLY, GIVE_UP = 0.02, 0.02, 60.0     # s
@@ -36,11 +37,17 @@ def main(port, driver_pid, timeout, wheels):
     if last_word != STOP:
         signal.pidfd_send_signal(driver, signal.SIGKILL)
         select.select([driver], [], [], REPLY)      # dead: it can write no more
-    return 0 if stop(port, wheels) else 1
+    standing = stop(port, wheels)
+    why = {DEAD: f'process {driver_pid}, which drove the wheels, ended without a word',
+           HUNG: f'process {driver_pid} was silent for {timeout:g} s while the wheels turned, and was killed',
+           STOP: f'process {driver_pid} could not stop the wheels'}[last_word]
+    say(f'{why}: ' + ('the wheels are commanded to stand, and confirm it' if standing
+                      else 'not all wheels are known to stand'))
+    return 0 if standing else 1
 
 
 def watch(timeout):
-    """QUIT or STOP where the driver said so, b'' where it died or hangs while the wheels may turn."""
+    """QUIT or STOP where the driver said so, DEAD where it died, HUNG where it hangs while the wheels may turn."""
     moving, last = False, time.monotonic()
     while True:
         asked = time.monotonic()
@@ -54,7 +61,7 @@ def watch(timeout):
             continue
         last += max(now - asked - POLL, 0.0)        # time in which this process stood still as well
         if moving and now - last > timeout:
-            return b''
+            return HUNG
 
 
 def stop(port, wheels):
@@ -69,11 +76,17 @@ def stop(port, wheels):
         except BlockingIOError:
             time.sleep(POLL)
         except (OSError, termios.error) as error:
-            print(f'guardian: the servo bus is gone: {error}', file=sys.stderr)
+            say(f'the servo bus is gone: {error}')
             return False
     for wheel in turning:
-        print(f'guardian: wheel {wheel} did not confirm that it stands', file=sys.stderr)
+        say(f'wheel {wheel} did not confirm that it stands')
     return not turning
+
+
+def say(text):
+    """Tell whoever reads the driver's error output, if anybody still does."""
+    with contextlib.suppress(OSError):
+        print(f'guardian: {text}', file=sys.stderr, flush=True)
 
 
 def goal_velocity(port, wheel):

@@ -9,6 +9,7 @@ driver's own `get_observation` and `send_action` do the rest.
 import logging
 import os
 import termios
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ class LeKiwiHardware:
     """A LeKiwi behind a serial port, without its cameras. Implements `Hardware`.
 
     Nothing is opened, and LeRobot is not imported, before `connect`. On a dead bus `read` fails within
-    2 * (1 + retries) * reply_timeout, `close` returns within 9 * reply_timeout, and `connect` fails
+    2.5 * (1 + retries) * reply_timeout, `close` returns within 9 * reply_timeout, and `connect` fails
     within 27 * reply_timeout after the import.
 
     Args:
@@ -60,6 +61,7 @@ class LeKiwiHardware:
         self._robot = self._guard = None
         self.limp = False
         self._asked = -1            # servo whose health was read last
+        self._known = False         # this robot was connected before
 
     def __enter__(self):
         self.connect()
@@ -105,6 +107,8 @@ class LeKiwiHardware:
         try:
             robot.bus.connect(handshake=False)
             self._tune_port(robot.bus.port_handler)
+            if self._known and not self.limp:       # its wheels may turn: stop them before all questions
+                robot.bus.sync_write('Goal_Velocity', dict.fromkeys(robot.base_motors, 0))
             lekiwi_setup.check_servos(robot.bus, self.port)
             lekiwi_setup.check_calibration(robot.bus, robot.calibration, self.calibration)
             if not self.limp:
@@ -118,17 +122,26 @@ class LeKiwiHardware:
         except BUS_ERRORS as error:
             self._close_port(robot.bus)
             raise HardwareError(f'cannot set up the LeKiwi on {self.port}: {_first_line(error)}') from error
-        self._robot = robot
+        self._robot, self._known = robot, True
 
     def read(self):
-        """Measured state (9,) float64 in LeRobot's order and units."""
+        """Measured state (9,) float64 in LeRobot's order and units. A garbled reading is repeated once."""
         robot = self._connected()
         self._beat()
+        started = time.monotonic()
         try:
             observation = robot.get_observation()
         except BUS_ERRORS as error:
-            raise self._failure('reading', error) from error
+            if time.monotonic() - started > 0.5 * self.reply_timeout:
+                raise self._failure('reading', error) from error
+            observation = self._read_again()        # garbled, not silent: there is time for another try
         return np.array([observation[name] for name in features.NAMES], dtype=np.float64)
+
+    def _read_again(self):
+        try:
+            return self._connected().get_observation()
+        except BUS_ERRORS as error:
+            raise self._failure('reading', error) from error
 
     def write(self, action):
         """Command goal positions and base velocity, (9,) finite values."""

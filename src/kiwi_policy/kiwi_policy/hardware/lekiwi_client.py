@@ -92,7 +92,7 @@ class LeKiwiClientHardware:
         if self._state is None:
             raise HardwareError(f'no state of the robot from {self.bridge_socket}{self._because()}')
         age = time.monotonic() - self._state.time
-        if age > self.stale_after:
+        if not -self.stale_after <= age <= self.stale_after:
             raise HardwareError(f'the newest state of the robot is {age:.2f} s old, stale_after is '
                                 f'{self.stale_after:.2f} s{self._because()}')
         return self._state.values.copy()

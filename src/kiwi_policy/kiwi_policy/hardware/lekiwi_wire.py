@@ -15,6 +15,7 @@ from kiwi_policy.core import features
 
 NEEDED = 'kiwi needs LeRobot 0.6.x on the robot'
 MAX_HEADER, MAX_PICTURE, MAX_CAMERAS = 65_536, 16_777_216, 16   # bytes, bytes, cameras
+MAX_VALUE = 1e6         # deg, percent, m/s or deg/s: far beyond what any servo reports
 
 
 class WireError(ValueError):
@@ -89,7 +90,10 @@ def true_colours(picture, quality=95):
     Raises:
         WireError: the bytes are no picture.
     """
-    rgb = cv2.imdecode(np.frombuffer(picture, dtype=np.uint8), cv2.IMREAD_COLOR)    # its "BGR" is the camera's RGB
+    try:
+        rgb = cv2.imdecode(np.frombuffer(picture, dtype=np.uint8), cv2.IMREAD_COLOR)    # its "BGR" is the camera's RGB
+    except cv2.error:       # no bytes, or more pixels than OpenCV takes
+        rgb = None
     if rgb is None:
         raise WireError(f'{len(picture)} bytes of the host are no JPEG picture')
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
@@ -116,9 +120,9 @@ def _state(header):
         raise WireError(f'the observation lacks {", ".join(missing)}; it has {_some(header)}')
     values = [header[name] for name in features.NAMES]
     bad = [f'{name}={value!r:.40}' for name, value in zip(features.NAMES, values)
-           if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value)]
+           if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_VALUE]
     if bad:
-        raise WireError(f'the observation has values that are not finite numbers: {", ".join(bad)}')
+        raise WireError(f'the observation has values that are no numbers below {MAX_VALUE:g}: {", ".join(bad)}')
     return np.array(values, dtype=np.float64)
 
 

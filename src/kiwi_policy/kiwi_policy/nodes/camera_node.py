@@ -18,6 +18,7 @@ from kiwi_policy.nodes.camera_parameters import TABLE, check_name, make_picture_
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.picture_output import PictureOutput
+from kiwi_policy.nodes.timers import every
 
 NAME = 'camera_node'
 DIAGNOSTICS_INTERVAL = 1.0
@@ -44,7 +45,7 @@ class CameraNode(Node):
         self.capture = Capture(
             self._source, FrameWatch(self._source.name, p.frozen_timeout, p.max_frame_age, p.may_repeat),
             self.output.submit, self._announce, self.get_logger().error, self.get_logger().info, p.reconnect_interval)
-        self.create_timer(DIAGNOSTICS_INTERVAL, self._publish_diagnostics)
+        every(self, DIAGNOSTICS_INTERVAL, self._publish_diagnostics)
         self.output.start()
         self.capture.start()
 

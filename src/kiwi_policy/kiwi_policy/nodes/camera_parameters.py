@@ -12,6 +12,8 @@ from kiwi_policy.hardware.v4l2_camera import V4L2Camera
 LEKIWI_ROTATIONS = {'front': 'cw180', 'wrist': 'cw90'}
 """How LeRobot's configuration of LeKiwi turns its cameras (ROTATE_180 and ROTATE_90)."""
 
+LONGEST_NAME = 64
+
 SOURCES = ('v4l2', 'file', 'synthetic')
 
 TABLE = (
@@ -72,8 +74,9 @@ def rotation_of(parameters):
     return LEKIWI_ROTATIONS[parameters.camera]
 
 
-def check_name(camera):
+def check_name(camera, parameter='camera'):
     """Return the name of a camera. Raises ParameterError where it cannot be part of a topic."""
-    if not re.fullmatch('[a-zA-Z][a-zA-Z0-9_]*', camera):
-        raise ParameterError(f'parameter camera is {camera!r}, must be a word of letters, digits and _, e.g. front')
+    if not re.fullmatch('[a-zA-Z]([a-zA-Z0-9]|_(?!_))*', camera) or len(camera) > LONGEST_NAME:
+        raise ParameterError(f'parameter {parameter} {"is" if parameter == "camera" else "holds"} {camera!r}, must be a word of '
+                             f'{LONGEST_NAME} letters, digits and _ at most, e.g. front')
     return camera

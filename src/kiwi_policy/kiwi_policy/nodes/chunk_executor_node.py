@@ -4,6 +4,7 @@ configure connects the robot, activate starts the control loop, deactivate bring
 keeps the arm where it is, cleanup and shutdown close the bus. Torque is never released here.
 """
 
+import signal
 import sys
 import time
 
@@ -16,15 +17,18 @@ from sensor_msgs.msg import JointState
 
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.hardware.interface import HardwareError
-from kiwi_policy.nodes import conversions, process, qos
+from kiwi_policy.nodes import conversions, process, qos, realtime
+from kiwi_policy.nodes.description import publish_description
 from kiwi_policy.nodes.executor_diagnostics import diagnostics
 from kiwi_policy.nodes.executor_parameters import TABLE, derating_limits, executor_config, poses
 from kiwi_policy.nodes.executor_session import ExecutorSession
 from kiwi_policy.nodes.operator_ports import OperatorPorts
 from kiwi_policy.nodes.parameters import declare
+from kiwi_policy.nodes.timers import every
 
 NAME = 'chunk_executor_node'
 INACTIVE = f'{NAME} is not active: configure and activate it first'
+SWITCH_INTERVAL = 2e-4      # s that the control thread waits at most for another's Python code
 
 
 def lekiwi(parameters):
@@ -61,13 +65,15 @@ class ChunkExecutorNode(LifecycleNode):
         self._statuses = self.create_publisher(ExecutorStatus, 'executor/status', qos.STATUS)
         self._requests = self.create_publisher(ChunkRequest, 'chunk_request', qos.REQUEST)
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', qos.STATUS)
+        if self.parameters.publish_description:
+            publish_description(self)
         self.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
         self.create_subscription(PolicyInfo, 'policy_info', self._on_policy, qos.LATCHED)
         OperatorPorts(self, lambda: self._session, TABLE, INACTIVE)
         self.create_service(BeginEpisode, 'executor/begin_episode', self._on_begin)
         self.create_service(EndEpisode, 'executor/end_episode', self._on_end)
-        self.create_timer(0.2, self._log_news)
-        self.create_timer(1.0, self._publish_diagnostics)
+        every(self, 0.2, self._log_news)
+        every(self, 1.0, self._publish_diagnostics)
 
     # Lifecycle.
 
@@ -100,6 +106,7 @@ class ChunkExecutorNode(LifecycleNode):
     def on_deactivate(self, state):
         """End the control loop: base at rest, arm held."""
         self._end_session()
+        self.get_logger().warning('deactivated: base at rest, arm held under torque')
         return super().on_deactivate(state)
 
     def on_cleanup(self, _state):
@@ -116,6 +123,11 @@ class ChunkExecutorNode(LifecycleNode):
         """As cleanup, after a transition that raised."""
         self._teardown()
         return TransitionCallbackReturn.SUCCESS
+
+    def halt(self):
+        """End the control loop at once: base at rest, arm held."""
+        if self._session is not None:
+            self._session.loop.stop()
 
     def rest(self):
         """Base at rest, arm held, bus closed: from any state, half-built ones too."""
@@ -137,7 +149,7 @@ class ChunkExecutorNode(LifecycleNode):
         if tick.request is not None:
             self._requests.publish(
                 conversions.request_message(tick.request, tick.stamp, session.task, self.config.names))
-        self._actions.publish(conversions.action_message(tick, session.board.episode_id, self.config.names))
+        self._actions.publish(session.action_message(tick))
         if status is not None:
             self._statuses.publish(status)
 
@@ -218,16 +230,21 @@ def autostart(node, interrupt):
 
 def main(args=None, make_hardware=lekiwi):
     """Run the node; returns the exit code."""
-    sys.setswitchinterval(0.001)
-    process.ask_for_priority()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
     node = None
     try:
         node = ChunkExecutorNode(make_hardware)
+        if node.parameters.priority:
+            realtime.prefer_process(node.parameters.priority)     # the guardian inherits it
+            realtime.lock_memory()
         if node.parameters.autostart:
             autostart(node, interrupt)
-        node.create_timer(0.5, node.check_alive)
-        process.spin(node, interrupt.is_set)
+        every(node, 0.5, node.check_alive)
+        process.spin(node, interrupt.is_set, at_end=node.halt, poll=0.05)
+        if interrupt.is_set():
+            name = signal.Signals(interrupt.number).name
+            node.get_logger().info(f'ends on {name}: base at rest, arm held under torque')
         return 0
     except ParameterError as error:
         return process.fail(NAME, error, process.MISCONFIGURED)

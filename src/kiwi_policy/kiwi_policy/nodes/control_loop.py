@@ -16,6 +16,7 @@ import numpy as np
 from kiwi_policy.core.executor import Command, Request, Source, State
 from kiwi_policy.core.states import LATCHED
 from kiwi_policy.hardware.interface import HardwareError
+from kiwi_policy.nodes import realtime
 from kiwi_policy.nodes.jitter import Histogram
 from kiwi_policy.nodes.reconnect import Reconnector
 
@@ -33,6 +34,7 @@ class Tick:
         command: what was sent.
         request: to be sent to the policy, or None.
         state: the executor's state.
+        missed: ticks that the loop was too late for, just before this one.
     """
 
     stamp: int
@@ -41,6 +43,7 @@ class Tick:
     command: Command
     request: Request | None
     state: State
+    missed: int = 0
 
 
 class ControlLoop:
@@ -58,11 +61,20 @@ class ControlLoop:
         reconnect_interval: s between attempts to reach the robot again.
         aside: called with the tick's index and time where the robot has answered and half of the period is left,
             for what may be skipped on a busy tick.
+        tell: called with (level, text) for what the log should say; must be quick.
+
+    Attributes:
+        jitter: `Histogram` of s by which ticks start later than their due times. A tick that is left out because the
+            one before it lasted too long has no lateness: it counts in `missed_ticks`.
+        cycle: of s from the start of a tick to its end.
+        bus: of s of it that reading from and writing to the robot took.
+        scheduling: in words, how the control thread is scheduled.
     """
 
-    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=1.0, aside=None):
+    def __init__(self, core, hardware, clock, on_tick, bus_timeout=0.5, reconnect_interval=0.05, aside=None,
+                 tell=lambda level, text: None):
         self._core, self._hardware, self._clock, self._on_tick = core, hardware, clock, on_tick
-        self._aside = aside
+        self._aside, self._tell = aside, tell
         self._bus_timeout = bus_timeout
         self._reconnector = Reconnector(hardware, reconnect_interval)
         self._mailbox = deque()
@@ -71,9 +83,9 @@ class ControlLoop:
         self._measured = None
         self._answered, self._silent_since = True, None
         self._fault_passes = False
-        self.jitter, self.cycle = Histogram(), Histogram()
+        self.jitter, self.cycle, self.bus = Histogram(), Histogram(), Histogram()
         self.bus_errors, self.missed_ticks = 0, 0
-        self.last_error, self.crash = '', ''
+        self.last_error, self.crash, self.scheduling = '', '', ''
 
     def start(self):
         """Start the control thread."""
@@ -83,6 +95,11 @@ class ControlLoop:
     def running(self):
         """True while the control thread lives."""
         return self._thread.is_alive()
+
+    @property
+    def blind_stops(self):
+        """How often the base was stopped because the robot was silent."""
+        return self._core.blind.stops
 
     @property
     def connected(self):
@@ -108,22 +125,26 @@ class ControlLoop:
             future.cancel()
         return future
 
+    def clear_timing(self):
+        """Forget jitter, cycle and bus times. In the control thread only."""
+        for histogram in (self.jitter, self.cycle, self.bus):
+            histogram.clear()
+
     def _run(self):
-        index, woken = 0, None
+        self.scheduling = realtime.prefer_thread_to_others()
+        realtime.fine_timers()
+        index = missed = 0
         try:
             while not self._stopping.is_set():
                 deadline = self._clock.time(index)
                 time.sleep(max(deadline - time.monotonic(), 0.0))
                 started = time.monotonic()
-                if woken is not None:
-                    self.jitter.add(started - woken - self._clock.period)
-                woken = started
-                self._tick(index)
+                self.jitter.add(started - deadline)
+                self._tick(index, missed)
                 self.cycle.add(time.monotonic() - started)
                 following = max(self._clock.index_at(time.monotonic()), index + 1)
-                if following > index + 1:
-                    self.missed_ticks += following - index - 1
-                    woken = None
+                missed = following - index - 1
+                self.missed_ticks += missed
                 index = following
         except Exception as error:
             self.crash = f'{type(error).__name__}: {error}'
@@ -131,25 +152,40 @@ class ControlLoop:
         finally:
             self._come_to_rest()
 
-    def _tick(self, index):
+    def _tick(self, index, missed):
         now, stamp = self._clock.time(index), self._clock.stamp(index)
         self._answered, started = not self._reconnector.busy, time.monotonic()
         fresh = self._read()
+        reading = time.monotonic() - started
         self._drain(now, fresh)
         state = self._measured if self._measured is not None else np.full(9, np.nan)
-        command = self._core.step(now, state)
+        command = self._step(now, state, started)
         request = self._core.request(now)
+        commanded = time.monotonic()
         self._write(command)
+        self.bus.add(reading + time.monotonic() - commanded)
         self._watch_bus(started)
-        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state))
+        self._on_tick(Tick(stamp, now, fresh, command, request, self._core.state, missed))
         if self._aside is not None and self._answered and time.monotonic() - started < 0.5 * self._clock.period:
             self._aside(index, now)
+
+    def _step(self, now, state, started):
+        blind = self._core.blind
+        silent, stops = 0.0, blind.stops
+        if not self._answered and self._silent_since is not None:
+            silent = started - self._silent_since
+            blind.silence(silent)
+        command = self._core.step(now, state)
+        if blind.stops > stops:
+            self._tell('warning', f'no answer from the robot for {silent:.2f} s: the base rests until there is one: '
+                                  f'{self.last_error}')
+        return command
 
     def _read(self):
         if self._reconnector.busy:
             return None
         try:
-            self._measured = self._hardware.read()
+            self._measured = np.asarray(self._hardware.read(), np.float32).astype(float)   # as it is recorded
         except HardwareError as error:
             self._note(error)
             return None

@@ -3,10 +3,11 @@
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistStamped
-from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorStatus, PolicyInfo
+from kiwi_msgs.msg import ActionChunk, ChunkRequest, ExecutedAction, ExecutorEvent, ExecutorStatus, PolicyInfo
 from sensor_msgs.msg import JointState
 
 from kiwi_policy.core import features
+from kiwi_policy.core.journal import Kind
 from kiwi_policy.core.messages import (
     NANO,
     chunk_of,
@@ -18,8 +19,8 @@ from kiwi_policy.core.messages import (
 )
 
 __all__ = [
-    'action_message', 'chunk_message', 'chunk_of', 'info_message', 'positions_of', 'prefix_of', 'request_message',
-    'state_messages', 'status_message', 'to_nanoseconds', 'to_stamp', 'traits_of', 'velocity_of',
+    'action_message', 'chunk_message', 'chunk_of', 'event_message', 'info_message', 'positions_of', 'prefix_of',
+    'request_message', 'state_messages', 'status_message', 'to_nanoseconds', 'to_stamp', 'traits_of', 'velocity_of',
 ]
 
 
@@ -88,17 +89,26 @@ def info_message(info, checkpoint, run_id, period, latency, evaluations, stamp):
     return message
 
 
-def action_message(tick, episode_id, names):
-    """ExecutedAction of a `control_loop.Tick`."""
+def action_message(tick, episode_id, names, told=()):
+    """ExecutedAction of a `control_loop.Tick`; `told` are the `Event`s since the tick before."""
     command = tick.command
     measured = np.full(features.DIM, np.nan) if tick.measured is None else tick.measured
     message = ExecutedAction(
         episode_id=episode_id, names=list(names), command=np.asarray(command.values, np.float32).tolist(),
         measured=np.asarray(measured, np.float32).tolist(), source=int(command.source), run_id=command.run_id,
         chunk_id=command.chunk_id, index=int(command.index), blended=int(command.blended),
-        takeover=bool(command.takeover), clamped=bool(command.clamped))
+        takeover=bool(command.takeover), clamped=bool(command.clamped), monotonic=float(tick.now),
+        missed=int(tick.missed), events=[event_message(event) for event in told])
+    received = [event.ids for event in told if event.kind is Kind.CHUNK]
+    message.received_runs, message.received_chunks = [run for run, _ in received], [chunk for _, chunk in received]
     message.header.stamp = to_stamp(tick.stamp)
     return message
+
+
+def event_message(event):
+    """ExecutorEvent of a core `Event`; the ids of a chunk are those received."""
+    ids = () if event.kind is Kind.CHUNK else event.ids
+    return ExecutorEvent(kind=int(event.kind), ids=list(ids), values=list(event.values), text=event.text)
 
 
 def status_message(status, stamp, jitter_p99, cycle_p95):

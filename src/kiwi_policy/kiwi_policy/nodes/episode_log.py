@@ -95,8 +95,8 @@ class EpisodeLog:
         self._tasks = []
 
     def on_action(self, message):
-        """Take in an ExecutedAction."""
-        if message.episode_id == self.episode_id:
+        """Take in an ExecutedAction; one without nine values is left out."""
+        if message.episode_id == self.episode_id and len(message.command) == DIM:
             self._actions.append(np.asarray(message.command, dtype=float))
             self._takeovers.append(message.takeover)
             self._sources.append(message.source)

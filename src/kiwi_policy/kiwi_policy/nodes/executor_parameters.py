@@ -33,7 +33,10 @@ TABLE = (
       's', 0.005, 1.0),
     P('read_retries', 0, 'Extra attempts for a read that fails, at the expense of the control rate.', 'attempts', 0, 5),
     P('bus_timeout', 0.5, 'Silence of the robot after which the executor is at fault.', 's', 0.03, 5.0),
-    P('reconnect_interval', 1.0, 'Time between attempts to reach a lost robot again.', 's', 0.1, 60.0),
+    P('blind_timeout', 0.15, 'Silence of the robot after which the base rests until it answers; the arm goes on.', 's',
+      0.03, 5.0),
+    P('reconnect_interval', 0.05, 'Time between attempts to reach a lost robot again: its wheels may still turn.',
+      's', 0.02, 60.0),
     P('guardian_timeout', 0.2, 'Silence of this node, the wheels turning, after which its guardian kills it and stops '
       'them; 0 runs without a guardian.', 's', 0.0, 1.0),
     P('mode', _C.mode, 'sync runs n_action_steps, holds and asks again; latest lets the newest chunk take over; '
@@ -84,7 +87,12 @@ TABLE = (
     P('load_slow', _D.load_slow, 'A servo under this share of its torque, over a second, slows down; above 1 none does.', low=0.05,
       high=2.0),
     P('load_hold', _D.load_hold, 'A servo under this share holds until it is relieved.', low=0.05, high=2.0),
+    P('priority', 10, 'Real-time priority (SCHED_RR) of the node, its control thread one above, and memory that is kept '
+      'from being swapped; without the privilege (root, or rtprio and memlock in /etc/security/limits.conf) it runs as '
+      'an ordinary process, as with 0.', low=0, high=98),
     P('status_rate', 5.0, 'Rate of executor/status, beside every change of state.', 'Hz', 0.5, 50.0),
+    P('publish_description', True, 'Publish the robot\'s URDF on robot_description, latched; false where '
+      'robot_state_publisher does.'),
 )
 
 

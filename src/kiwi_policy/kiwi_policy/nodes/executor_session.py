@@ -8,9 +8,10 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 import numpy as np
 
-from kiwi_policy.core.executor import ChunkExecutor, ExecutorError, State
+from kiwi_policy.core.executor import ExecutorError, State
 from kiwi_policy.core.feasibility import Infeasible
 from kiwi_policy.core.features import ARM, JOINTS
+from kiwi_policy.core.journal import JournalledExecutor
 from kiwi_policy.hardware.interface import HardwareError
 from kiwi_policy.nodes import conversions
 from kiwi_policy.nodes.control_loop import ControlLoop
@@ -42,7 +43,7 @@ class ExecutorSession:
         self.config = config
         self.task = ''
         self.board = StatusBoard(round(parameters.rate / parameters.status_rate))
-        self._core = ChunkExecutor(config, parameters.takeover_timeout)
+        self._core = JournalledExecutor(config, parameters.takeover_timeout, parameters.blind_timeout)
         self._hardware, self._parameters, self._poses = hardware, parameters, poses(parameters)
         self.health = HealthWatch(hardware, self._core.operator, ticks_between(parameters.rate, parameters.health_rate),
                                   derating_limits(parameters), self.board.tell)
@@ -50,13 +51,18 @@ class ExecutorSession:
             self._core.operator.release()
         self._ticks = TickClock(config.period, time.monotonic() + config.period, stamp)
         self.loop = ControlLoop(self._core, hardware, self._ticks, lambda tick: on_tick(self, tick),
-                                parameters.bus_timeout, parameters.reconnect_interval, self.health.tick)
+                                parameters.bus_timeout, parameters.reconnect_interval, self.health.tick,
+                                self.board.tell)
         self.takeover = TakeoverInbox(self.loop.submit, self._core.takeover, self.board.tell)
 
     def note(self, tick):
         """Keep the board; returns the ExecutorStatus message to publish, None where it is not due."""
         status = self.board.on_tick(tick, self._core)
         return None if status is None else self._status_message(status, tick.stamp)
+
+    def action_message(self, tick):
+        """ExecutedAction of the newest tick; in the control thread."""
+        return conversions.action_message(tick, self.board.episode_id, self.config.names, self._core.told)
 
     def set_policy(self, info):
         """Tell the executor what the policy is (PolicyInfo message)."""
@@ -81,8 +87,7 @@ class ExecutorSession:
             if measured is None:
                 raise ExecutorError(SILENT)
             self._core.begin(episode_id, measured, now)
-            self.loop.jitter.clear()
-            self.loop.cycle.clear()
+            self.loop.clear_timing()
             self.board.renew()
             self.task = task
 

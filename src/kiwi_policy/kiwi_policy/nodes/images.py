@@ -10,7 +10,10 @@ def decode_rgb(data):
     Raises:
         ValueError: where the bytes are no image.
     """
-    pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:       # no bytes, or more pixels than OpenCV takes
+        pixels = None
     if pixels is None:
         raise ValueError(f'{len(data)} bytes are no JPEG or PNG image')
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

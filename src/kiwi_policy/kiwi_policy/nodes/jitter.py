@@ -1,4 +1,4 @@
-"""Histogram of durations: constant memory, O(1) per value, percentiles on demand."""
+"""Histogram of durations: constant memory, a bounded search per value, percentiles on demand."""
 
 from bisect import bisect_left
 
@@ -16,6 +16,7 @@ class Histogram:
 
     def __init__(self, low=1e-6, high=10.0, bins=400):
         self._edges = np.geomspace(low, high, bins).tolist()
+        self._middle = (low / high) ** (0.5 / (bins - 1))    # of a bin, by its upper edge
         self._counts = [0] * bins
         self.count = 0
         self.largest = 0.0
@@ -37,6 +38,17 @@ class Histogram:
             if total >= rank:
                 return min(edge, self.largest)
         return self.largest
+
+    def shares(self, edges):
+        """How many durations lie in each interval that `edges` (s, ascending) end, as exactly as the bins allow.
+
+        Returns:
+            len(edges) + 1 counts, the last of what lies beyond.
+        """
+        totals = [0] * (len(edges) + 1)
+        for edge, count in zip(self._edges, self._counts):
+            totals[bisect_left(edges, edge * self._middle)] += count
+        return totals
 
     def clear(self):
         """Forget everything."""

@@ -18,11 +18,13 @@ from kiwi_policy.hardware.executor_port import ExecutorPort
 from kiwi_policy.hardware.host_link import HostLink
 from kiwi_policy.hardware.lekiwi_bridge import Bridge
 from kiwi_policy.hardware.lekiwi_wire import WireError, true_colours
-from kiwi_policy.nodes import process, qos
+from kiwi_policy.nodes import process, qos, realtime
 from kiwi_policy.nodes.bridge_diagnostics import HostWatch, diagnostics
 from kiwi_policy.nodes.bridge_parameters import TABLE
+from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.complaints import Complaints
 from kiwi_policy.nodes.parameters import declare
+from kiwi_policy.nodes.timers import every
 from kiwi_policy.nodes.worker import NewestJobWorker
 
 NAME = 'lekiwi_bridge_node'
@@ -40,7 +42,7 @@ class LeKiwiBridgeNode(Node):
         self._complaints = Complaints(self.get_logger().warning, self.get_logger().info)
         self._pictures = {
             camera: self.create_publisher(CompressedImage, f'camera/{camera}/image_raw/compressed', qos.CAMERA)
-            for camera in p.cameras}
+            for camera in p.cameras if check_name(camera, 'cameras')}
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', qos.STATUS)
         self._worker = NewestJobWorker(self._publish, self._on_error, name='pictures')
         self._watch = HostWatch(p.remote_ip, p.cameras, self.get_logger().warning, self.get_logger().info)
@@ -53,8 +55,8 @@ class LeKiwiBridgeNode(Node):
             raise
         self._bridge = Bridge(host, port, self._on_pictures, p.stale_after, p.command_timeout)
         self._thread = threading.Thread(target=self._serve, name='bridge', daemon=True)
-        self.create_timer(0.2, self._look)
-        self.create_timer(1.0, self._publish_diagnostics)
+        every(self, 0.2, self._look)
+        every(self, 1.0, self._publish_diagnostics)
 
     def start(self):
         """Start serving."""
@@ -69,7 +71,7 @@ class LeKiwiBridgeNode(Node):
         self._worker.close()
 
     def _serve(self):
-        process.ask_for_priority()      # of this thread alone: the pictures may wait
+        realtime.prefer_thread(1)      # of this thread alone: the pictures may wait
         try:
             self._bridge.run(self._stopping)
         except Exception as error:

@@ -4,7 +4,7 @@ from rcl_interfaces.msg import Parameter, ParameterEvent
 from rcl_interfaces.srv import GetParameters, ListParameters
 
 RETRY = 3.0
-"""s after which a node that has not answered is asked again: its answer may have been lost before it knew this client."""
+"""s after which a node is asked again: its answer may have been lost before it knew this client."""
 
 
 class ParameterSnapshot:

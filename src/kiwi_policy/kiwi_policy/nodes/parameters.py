@@ -6,6 +6,7 @@
 from types import SimpleNamespace
 
 from kiwi_policy.core.parameters import ParameterError, refuse_unknown
+from kiwi_policy.nodes.guarded_services import guard_services
 
 
 def declare(node, table):
@@ -23,6 +24,7 @@ def declare(node, table):
     """
     from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
+    guard_services(node)
     refuse_unknown([name for name in node._parameter_overrides if not node.has_parameter(name)], table)
     values = SimpleNamespace()
     for parameter in table:
@@ -34,6 +36,8 @@ def declare(node, table):
             raise ParameterError(f'parameter {parameter.name} must be like {like}: {error}') from error
         except InvalidParameterValueException as error:
             raise ParameterError(f'parameter {parameter.name} must lie in {parameter.bounds()}: {error}') from error
+        if declared is None:        # rclpy takes an empty list for no value at all
+            raise ParameterError(f'parameter {parameter.name} has no value, must be like {parameter.default!r}')
         value = list(declared) if isinstance(parameter.default, list | tuple) else declared
         setattr(values, parameter.name, parameter.check(value))
     return values

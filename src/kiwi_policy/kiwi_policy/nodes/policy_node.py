@@ -21,6 +21,7 @@ from kiwi_policy.nodes.history import HistoryRing, NotReady
 from kiwi_policy.nodes.pairing import StampPairing
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.policy_parameters import TABLE
+from kiwi_policy.nodes.timers import every
 from kiwi_policy.nodes.worker import NewestJobWorker
 
 NAME = 'policy_node'
@@ -115,7 +116,7 @@ class PolicyNode(Node):
             self.create_subscription(CompressedImage, f'camera/{camera}/image_raw/compressed',
                                      lambda message, camera=camera: self._on_image(camera, message), qos.CAMERA)
         self._probes_left, self._asked = MAX_PROBES, 0.0
-        self.create_timer(PROBE_INTERVAL, self._probe)
+        every(self, PROBE_INTERVAL, self._probe)
         self._worker.start()
         self._publish_info()
         self._announce()
@@ -201,10 +202,8 @@ class PolicyNode(Node):
                 try:
                     return self._ring.observe(tick, time.monotonic())
                 except NotReady as reason:
-                    if self._worker.waiting():
-                        return None
                     left = deadline - time.monotonic()
-                    if left <= 0:
+                    if left <= 0 or self._worker.waiting():
                         self._complaints.complain(f'no chunk: {reason}', time.monotonic())
                         return None
                 self._arrival.wait(min(left, POLL))

@@ -1,6 +1,5 @@
 """The frame around every node's process: signals, spinning, one clear line for an error, exit codes."""
 
-import contextlib
 import gc
 import logging
 import os
@@ -8,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -68,35 +68,44 @@ def start(args=None, help_text=''):
         raise SystemExit(0)
     logging.basicConfig(level=logging.WARNING, format='[%(levelname)s] %(name)s: %(message)s')
     interrupt = Interrupt().install()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:         # a parameter file that is none, unknown ROS arguments
+        raise SystemExit(fail(Path(sys.argv[0]).stem, str(error).partition(', at ')[0], MISCONFIGURED)) from None
     return interrupt
 
 
-def spin(node, ended, executor=None):
-    """Spin until `ended()` is true or rclpy shuts down."""
+def spin(node, ended, executor=None, at_end=lambda: None, poll=0.2):
+    """Spin until `ended()` is true or rclpy shuts down.
+
+    Args:
+        node: the node.
+        ended: asked every `poll` s at least.
+        executor: default: one thread.
+        at_end: called at once then, before callbacks come to their end.
+        poll: s.
+    """
     executor = executor or SingleThreadedExecutor()
     executor.add_node(node)
     try:
         while rclpy.ok() and not ended():
-            executor.spin_once(timeout_sec=0.2)
+            executor.spin_once(timeout_sec=poll)
     except ExternalShutdownException:
         pass
     finally:
+        at_end()
         time.sleep(SETTLE)
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
 
 
-def ask_for_priority():
-    """Run before ordinary processes, all threads to come included, where this one has the privilege for it."""
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-
-
 def give_way(niceness):
-    """Run all threads of this process after those of others: `niceness` is 0 to 19."""
-    for thread in os.listdir('/proc/self/task'):
-        os.setpriority(os.PRIO_PROCESS, int(thread), niceness)
+    """Run this thread, and those that it starts from now on, after those of others: `niceness` is 0 to 19.
+
+    Called when the node has been made, it leaves out the middleware's threads, which must empty their sockets in time.
+    """
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def settle_memory():

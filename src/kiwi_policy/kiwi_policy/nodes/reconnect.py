@@ -41,15 +41,18 @@ class Reconnector:
             self._thread.join(timeout)
 
     def _run(self):
-        logger.warning('lost the robot, trying to reach it every %.1f s', self._interval)
+        logger.warning('lost the robot, trying to reach it every %.2f s', self._interval)
+        told = ''
         while not self._closed.is_set():
             self.attempts += 1
             self._hardware.close()
             try:
                 self._hardware.connect()
             except HardwareError as error:
-                logger.warning('attempt %d: %s', self.attempts, error)
+                if str(error) != told:
+                    told = str(error)
+                    logger.warning('attempt %d: %s', self.attempts, told)
                 self._closed.wait(self._interval)
                 continue
-            logger.warning('reached the robot again')
+            logger.warning('reached the robot again at attempt %d', self.attempts)
             return

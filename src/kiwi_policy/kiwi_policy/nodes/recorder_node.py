@@ -41,6 +41,7 @@ class RecorderNode(Node):
     def __init__(self):
         super().__init__(NAME)
         self.parameters = p = declare(self, TABLE)
+        process.give_way(p.niceness)
         self._recording = None
         self._intake = Intake(self, topics(p.cameras), p.depth, p.poll_interval)
         parameters = self.create_publisher(ParameterEvent, SNAPSHOT, qos_profile_parameter_events)
@@ -119,7 +120,8 @@ class RecorderNode(Node):
     def _on_failure(self, text):
         """Called in the recording's thread."""
         robot_stops = self.parameters.on_failure == STOP
-        self.get_logger().error(f'{text}. The robot {"is stopped" if robot_stops else "goes on"} (parameter on_failure)')
+        robot = 'is stopped' if robot_stops else 'goes on'
+        self.get_logger().error(f'{text}. The robot {robot} (parameter on_failure)')
         if robot_stops:
             self._stop_robot.call_async(Trigger.Request())
 
@@ -159,7 +161,6 @@ def main(args=None):
     node = None
     try:
         node = RecorderNode()
-        process.give_way(node.parameters.niceness)
         process.spin(node, interrupt.is_set)
         return 0
     except ValueError as error:

@@ -69,7 +69,8 @@ class RolloutBags:
             folder=str(self._folder / name), episode_id=log.episode_id, details=json.dumps(details))
         answer = self._call(self._ports.start_recording, request, self._parameters.service_timeout)
         if isinstance(answer, str) or not answer.success:
-            self._say(f'rollout {log.index + 1} is not recorded: {answer if isinstance(answer, str) else answer.message}')
+            why = answer if isinstance(answer, str) else answer.message
+            self._say(f'rollout {log.index + 1} is not recorded: {why}')
         else:
             self._name = name
 

@@ -19,6 +19,7 @@ from rclpy.node import Node
 from kiwi_policy.core.metrics import wilson_interval
 from kiwi_policy.core.parameters import ParameterError, help_text
 from kiwi_policy.nodes import process
+from kiwi_policy.nodes.episode_log import finite
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.results import RunResults, make_run_folder, row, table
 from kiwi_policy.nodes.rollout_bags import episode_result
@@ -30,6 +31,7 @@ from kiwi_policy.nodes.rollout_stage import RosStage
 NAME = 'rollout_node'
 PACKAGES = ('kiwi_policy', 'lerobot', 'torch', 'mujoco', 'numpy')
 REMIND = 15.0
+MAX_SEED = 2**64 - 1
 DISCOVERY = 1.0
 """s in which services that are seen come to see this client; until then their answers are lost."""
 
@@ -135,14 +137,14 @@ class RolloutNode(Node):
             'rollouts': plan.rollouts, 'seed': plan.seed, 'time_limit': plan.time_limit, 'task': plan.task,
             'sim': p.sim, 'mode': self._ports.status.mode, 'head': info.head, 'checkpoint': info.checkpoint,
             'checkpoint_digest': info.checkpoint_digest, 'horizon': info.horizon,
-            'n_action_steps': info.n_action_steps, 'period': info.period, 'cameras': list(info.cameras),
+            'n_action_steps': info.n_action_steps, 'period': finite(info.period), 'cameras': list(info.cameras),
             'versions': versions(),
         }
 
     def _on_goal(self, goal):
         if self.parameters.rollouts or self.busy or self._interrupt.is_set():
             return GoalResponse.REJECT
-        if goal.rollouts < 1 or not 0 <= goal.time_limit < math.inf:
+        if goal.rollouts < 1 or not 0 <= goal.time_limit < math.inf or goal.seed + goal.rollouts > MAX_SEED:
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 

@@ -10,7 +10,9 @@ from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import Trigger
 
 from kiwi_policy.nodes import qos
+from kiwi_policy.nodes.camera_parameters import check_name
 from kiwi_policy.nodes.rollout_runner import RunAborted
+from kiwi_policy.nodes.timers import every
 
 HURRIED = 1.0       # s that a service may take once the run is interrupted
 POLL = 0.05         # s
@@ -48,10 +50,11 @@ class RolloutPorts:
             self._needed.append(self.reset)
         if parameters.video:
             for camera in parameters.video_cameras:
+                check_name(camera, 'video_cameras')
                 node.create_subscription(
                     CompressedImage, f'camera/{camera}/image_raw/compressed',
                     lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)
-            node.create_timer(1.0 / parameters.video_rate, self._take_frame)
+            every(node, 1.0 / parameters.video_rate, self._take_frame)
 
     def missing(self):
         """What has not been heard of yet, in words."""

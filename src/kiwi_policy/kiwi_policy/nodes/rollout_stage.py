@@ -87,7 +87,10 @@ class RosStage:
         status, log = self._ports.status, self._ports.log
         if status is None or status.episode_id != log.episode_id:
             return State.IDLE, ''
-        return State(status.state), status.reason
+        try:
+            return State(status.state), status.reason
+        except ValueError:
+            raise RunAborted(f'executor/status names a state {status.state} that this version does not know') from None
 
     def recover(self):
         """In simulation reset the executor; at a real robot that is the operator's decision."""

@@ -1,4 +1,4 @@
-"""Writes config/{policy,executor,rollout,recorder,bridge,camera,takeover}.yaml from the parameter tables.
+"""Writes config/{policy,executor,rollout,recorder,bridge,camera,takeover,view}.yaml from the parameter tables.
 
     python -m kiwi_policy.nodes.write_config FOLDER
 """
@@ -15,6 +15,7 @@ from kiwi_policy.nodes import (
     recorder_parameters,
     rollout_parameters,
     takeover_parameters,
+    view_parameters,
 )
 
 FILES = {
@@ -25,6 +26,7 @@ FILES = {
     'recorder.yaml': ('Parameters of recorder_node', recorder_parameters.TABLE),
     'bridge.yaml': ('Parameters of lekiwi_bridge_node', bridge_parameters.TABLE),
     'takeover.yaml': ('Parameters of takeover_node', takeover_parameters.TABLE),
+    'view.yaml': ('Parameters of view_node', view_parameters.TABLE),
 }
 
 

@@ -7,7 +7,7 @@ from kiwi_training.bakeoff.report.panels import CHUNKS, TRACE, multiples, panels
 from kiwi_training.bakeoff.report.plots import dots, success_latency, top_view
 from kiwi_training.bakeoff.report.poster import poster
 from kiwi_training.bakeoff.report.table import detail_table, head_table, name, of_seed, several_seeds
-from kiwi_training.bakeoff.report.text import known, listing, plural
+from kiwi_training.report.text import known, listing, plural
 
 
 def contents(source):

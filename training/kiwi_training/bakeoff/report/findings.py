@@ -3,7 +3,7 @@
 import math
 
 from kiwi_training.bakeoff.report.pairing import SIGNIFICANT, holm, overlap, peers
-from kiwi_training.bakeoff.report.text import (
+from kiwi_training.report.text import (
     count,
     degrees,
     interval,

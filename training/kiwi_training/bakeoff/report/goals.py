@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kiwi_training.bakeoff.report.pairing import SIGNIFICANT, pair_of
 from kiwi_training.bakeoff.report.sides import is_multimodal, least_share
-from kiwi_training.bakeoff.report.text import count, degrees, known, listing, milliseconds, p_value, percent, tally
+from kiwi_training.report.text import count, degrees, known, listing, milliseconds, p_value, percent, tally
 
 CVAE_FACTOR = 3
 """Flow may take so many times a CVAE's latency."""

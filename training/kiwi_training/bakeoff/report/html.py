@@ -1,11 +1,10 @@
 """The report as one HTML page that needs nothing beside it."""
 
-import base64
 from pathlib import Path
 
 from kiwi_training.bakeoff.report.blocks import Code, Figure, Films, Points, Table
-from kiwi_training.bakeoff.report.canvas import NARROW, WIDE, inline
-from kiwi_training.bakeoff.report.palette import DARK, LIGHT
+from kiwi_training.report.canvas import NARROW, WIDE, inline
+from kiwi_training.report.html import page_templates
 
 TEMPLATES = Path(__file__).parent / 'templates'
 KINDS = {Table: 'table', Figure: 'figure', Films: 'films', Points: 'points', Code: 'code'}
@@ -18,14 +17,10 @@ def page(title, introduction, sections, absent, drawn):
         title, introduction, sections, absent: as for `markdown.page`.
         drawn: name of a figure -> its wide SVG text.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
-    environment.filters['base64'] = lambda content: base64.b64encode(content).decode('ascii')
+    environment = page_templates(TEMPLATES)
     environment.globals |= {'kind': lambda block: KINDS[type(block)], 'pictures': lambda figure: pictures(figure, drawn)}
     return environment.get_template('page.html.j2').render(
-        title=title, introduction=introduction, sections=sections, absent=absent, light=LIGHT, dark=DARK)
+        title=title, introduction=introduction, sections=sections, absent=absent)
 
 
 def pictures(figure, drawn):

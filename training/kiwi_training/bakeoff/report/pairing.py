@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kiwi_training.bakeoff.report.text import known
+from kiwi_training.report.text import known
 
 SIGNIFICANT = 0.05
 

@@ -3,8 +3,8 @@
 from functools import cache
 
 from kiwi_training.bakeoff.report.blocks import Figure
-from kiwi_training.bakeoff.report.canvas import montage
 from kiwi_training.bakeoff.report.plots import top_view
+from kiwi_training.report.canvas import montage
 
 TRACE = ('xy', 'side', 'success')
 CHUNKS = ('tips', 'cube')

@@ -4,9 +4,9 @@ import json
 from pathlib import PurePosixPath
 
 from kiwi_training.bakeoff.report.blocks import Absent, Code, Section, Table
-from kiwi_training.bakeoff.report.palette import family
+from kiwi_training.bakeoff.report.families import family
 from kiwi_training.bakeoff.report.table import name
-from kiwi_training.bakeoff.report.text import NONE, amount, count, degrees, known, number, percent
+from kiwi_training.report.text import NONE, amount, count, degrees, known, number, percent
 
 
 def section(source):

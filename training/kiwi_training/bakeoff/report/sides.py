@@ -3,7 +3,7 @@
 import numpy as np
 
 from kiwi_training.bakeoff.figures import takes_both_sides
-from kiwi_training.bakeoff.report.text import known
+from kiwi_training.report.text import known
 
 LEAST_SHARE = 0.2
 """Share of rollouts from one fixed start that a multimodal head sends to its rarer side, unless the

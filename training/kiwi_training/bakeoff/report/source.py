@@ -7,7 +7,7 @@ import numpy as np
 
 from kiwi_training.bakeoff.decision import feasible
 from kiwi_training.bakeoff.report.sides import is_multimodal, least_share
-from kiwi_training.bakeoff.report.text import NONE, known
+from kiwi_training.report.text import NONE, known
 
 LABELS = {
     'rows': ('head',), 'executors': ('head', 'executor'), 'requery': ('head',), 'noise': ('head', 'noise'),

@@ -6,7 +6,7 @@ from kiwi_training.bakeoff.report.pairing import holm
 from kiwi_training.bakeoff.report.panels import TRACE, multiples, panels_of
 from kiwi_training.bakeoff.report.plots import dots, matrix, requery, top_view
 from kiwi_training.bakeoff.report.table import of_seed, underruns
-from kiwi_training.bakeoff.report.text import (
+from kiwi_training.report.text import (
     NONE,
     count,
     degrees,

@@ -1,10 +1,10 @@
 """The table of heads: as blocks, as Markdown, as JSON."""
 
 from kiwi_training.bakeoff.report.blocks import Table
+from kiwi_training.bakeoff.report.families import family
 from kiwi_training.bakeoff.report.markdown import table as markdown_table
-from kiwi_training.bakeoff.report.palette import family
 from kiwi_training.bakeoff.report.source import normalise
-from kiwi_training.bakeoff.report.text import (
+from kiwi_training.report.text import (
     NONE,
     amount,
     count,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from kiwi_training.bakeoff.report import html, markdown
 from kiwi_training.bakeoff.report.blocks import Figure
-from kiwi_training.bakeoff.report.canvas import WIDE, standalone
 from kiwi_training.bakeoff.report.contents import contents
 from kiwi_training.bakeoff.report.provenance import introduction, portable
 from kiwi_training.bakeoff.report.source import Source
 from kiwi_training.bakeoff.report.table import flat_rows
+from kiwi_training.report.canvas import WIDE, standalone
 
 TITLE = 'Action heads: a bake-off'
 FIGURES = ('success-latency', 'smoothness', 'latency', 'rollouts', 'chunks', 'executors', 'requery', 'forced-fork',

@@ -1,9 +1,10 @@
 """One line per head: a figure as a dot, its repetitions as ticks, its value written beside it."""
 
-from kiwi_training.bakeoff.report.canvas import sketch
-from kiwi_training.bakeoff.report.palette import LIGHT, colour
+from kiwi_training.bakeoff.report.families import colour
 from kiwi_training.bakeoff.report.plots.success_latency import log_axis, marker
-from kiwi_training.bakeoff.report.text import degrees, evaluations, known, milliseconds, percent, plural
+from kiwi_training.report.canvas import sketch
+from kiwi_training.report.palette import LIGHT
+from kiwi_training.report.text import degrees, evaluations, known, milliseconds, percent, plural
 
 LINE = 0.29
 """Inches per head."""

@@ -1,8 +1,8 @@
 """Executor modes against heads: success and smoothness as shaded tables."""
 
-from kiwi_training.bakeoff.report.canvas import sketch
-from kiwi_training.bakeoff.report.palette import LIGHT
-from kiwi_training.bakeoff.report.text import known
+from kiwi_training.report.canvas import sketch
+from kiwi_training.report.palette import LIGHT
+from kiwi_training.report.text import known
 
 MODES = ('sync', 'latest', 'ensemble newest', 'ensemble oldest')
 CELL = 0.42

@@ -1,9 +1,9 @@
 """What asking again early costs: success, smoothness and mode switches over the interval between chunks."""
 
-from kiwi_training.bakeoff.report.canvas import sketch
+from kiwi_training.bakeoff.report.families import colour
 from kiwi_training.bakeoff.report.labels import spread
-from kiwi_training.bakeoff.report.palette import colour
-from kiwi_training.bakeoff.report.text import known
+from kiwi_training.report.canvas import sketch
+from kiwi_training.report.text import known
 
 MEASURES = (
     ('success', 'success (%)', 100.0),

@@ -1,9 +1,10 @@
 """Success against latency, the trade the decision is about."""
 
-from kiwi_training.bakeoff.report.canvas import sketch
+from kiwi_training.bakeoff.report.families import colour
 from kiwi_training.bakeoff.report.labels import Label, place_labels
-from kiwi_training.bakeoff.report.palette import LIGHT, colour
-from kiwi_training.bakeoff.report.text import known
+from kiwi_training.report.canvas import sketch
+from kiwi_training.report.palette import LIGHT
+from kiwi_training.report.text import known
 
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiwi_training.bakeoff.report.canvas import sketch
-from kiwi_training.bakeoff.report.palette import LIGHT
 from kiwi_training.bakeoff.report.sides import side_of_path
-from kiwi_training.bakeoff.report.simplify import simplify
+from kiwi_training.report.canvas import sketch
+from kiwi_training.report.palette import LIGHT
+from kiwi_training.report.simplify import simplify
 
 TOLERANCE = 0.002
 """m by which a drawn path may differ from the true one: a quarter of a point."""

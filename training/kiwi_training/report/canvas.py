@@ -4,7 +4,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from kiwi_training.bakeoff.report.palette import LIGHT
+from kiwi_training.report.palette import LIGHT
 
 FONT = "-apple-system, 'Segoe UI', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 FONT_MARK = 'font-of-the-page'

@@ -1,0 +1,35 @@
+"""Keeps processors busy at ordinary priority, where the program `stress` is not installed.
+
+    python -m kiwi_bench.loop.busy COUNT
+"""
+
+import multiprocessing
+import sys
+
+
+def work():
+    """Compute for ever."""
+    value = 1
+    while True:
+        value = value * 1103515245 + 12345 & 0x7FFFFFFF
+
+
+def main(words=None):
+    """Run COUNT busy processes until a signal comes; they end with this one."""
+    words = sys.argv[1:] if words is None else words
+    if len(words) != 1 or not words[0].isdecimal() or not int(words[0]):
+        print('usage: python -m kiwi_bench.loop.busy COUNT', file=sys.stderr)
+        return 2
+    processes = [multiprocessing.Process(target=work, daemon=True) for _ in range(int(words[0]))]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -93,7 +93,7 @@ class SimNode(Node):
         return Simulation(
             plans, self._publish_frame, self._stop_on_fault, wire,
             options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends,
-            options.start_spread)
+            spread=options.start_spread)
 
     def _make_operator(self, options, clock):
         from kiwi_sim.expert_operator import Rules

@@ -18,7 +18,7 @@ A trial is survived where all of this holds:
 
 - the base is told to stand within {bound} s, from the fault or, where actions that were received in time still run,
   from the last of these; wheels that cannot be reached, within {bound} s of contact. Where the fault is none of the
-  base's business, it drives on undisturbed;
+  base's business, it drives on undisturbed, or with pauses that the table counts;
 - the arm is held: torque on, goals unchanged, no joint moves by more than 1 deg;
 - no goal jumps by more than a period at the speed limit allows, no wheel turns faster and the shoulder goes no further
   than the policy asked for, up to the recovery and beyond it;
@@ -50,10 +50,11 @@ def summary(fault, outcomes):
         'base_stop_s_max': _rounded(max, stops), 'base_stop_s_median': _rounded(median, stops),
         'base_stop_from': fault.stop.value, 'after_fault_s_max': _rounded(max, after), 'recovery': fault.recovery,
         'said': next((outcome.said for outcome in outcomes if outcome.said), ''),
+        'paused_trials': sum(outcome.paused for outcome in outcomes),
         'wrong': sorted({text for outcome in outcomes for text in outcome.wrong}),
     }
     if not stops:
-        row['reason'] = fault.stop.value if fault.stop.name == 'NEVER' else 'no trial came so far'
+        row['reason'] = fault.stop.value if fault.stop.name in ('NEVER', 'PAUSES') else 'no trial came so far'
     return row
 
 
@@ -95,8 +96,8 @@ def _table(rows):
         stop = (f'{row["base_stop_s_median"]:.2f} / {row["base_stop_s_max"]:.2f}'
                 if row['base_stop_s_max'] is not None else '')
         after = f'{row["after_fault_s_max"]:.2f}' if row['after_fault_s_max'] is not None else ''
-        lines.append(f'| {row["fault"]} | {row["survived"]}/{row["trials"]} | {stop} | {row["base_stop_from"]} | '
-                     f'{after} | {by} |')
+        counted = row['base_stop_from'] + (f' in {row["paused_trials"]} trials' if row['paused_trials'] else '')
+        lines.append(f'| {row["fault"]} | {row["survived"]}/{row["trials"]} | {stop} | {counted} | {after} | {by} |')
     return '\n'.join(lines) + '\n\n'
 
 

@@ -48,8 +48,9 @@ def test_the_witness_passes_on_what_it_notes():
 
 
 def test_the_page_and_the_file_say_the_same(tmp_path):
-    outcomes = [Outcome(0.1, 0.5, 'executor: said'), Outcome(0.2, 0.6, '', ['the arm moved by 3.0 deg'])]
-    rows = [report.summary(FAULTS['executor_killed'], outcomes), report.summary(FAULTS['duplicate'], [Outcome(said='x')])]
+    outcomes = [Outcome(0.1, 0.5, 'executor: said'), Outcome(0.2, 0.6, wrong=['the arm moved by 3.0 deg'])]
+    rows = [report.summary(FAULTS['executor_killed'], outcomes),
+            report.summary(FAULTS['duplicate'], [Outcome(said='x')])]
     page = report.write(tmp_path, FAULTS, rows, 0.3, 'make pickplace').read_text()
     kept = json.loads((tmp_path / report.JSON).read_text())
     assert kept == rows

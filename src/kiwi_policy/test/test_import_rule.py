@@ -92,7 +92,7 @@ def test_the_simulation_apart_from_its_nodes_knows_no_ros_messages():
 
 
 def test_the_policy_package_knows_neither_the_simulation_nor_bringup():
-    assert offenders(POLICY, lambda name: top(name) in {'kiwi_sim', 'kiwi_bringup'}) == []
+    assert offenders(POLICY, lambda name: top(name) in {'kiwi_sim', 'kiwi_bringup', 'kiwi_bench'}) == []
 
 
 def test_bringup_knows_the_others_by_name_only():

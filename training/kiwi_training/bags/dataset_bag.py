@@ -160,7 +160,8 @@ def _verdict(row):
     if 'outcome.judged' not in row or not bool(row['outcome.judged']):
         return {}
     success = bool(row['outcome.success'])
-    return {'labelled': 'true', 'success': 'true' if success else 'false', 'outcome': 'success' if success else 'failure'}
+    return {'labelled': 'true', 'success': 'true' if success else 'false',
+            'outcome': 'success' if success else 'failure'}
 
 
 def _names(feature):

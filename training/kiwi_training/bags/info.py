@@ -81,7 +81,8 @@ def in_lines(bags):
         rows.append((str(bag.folder), judged(bag), f'{bag.seconds:.1f}', f'{bag.size / 1e6:.1f}',
                      f'{_per_minute(bag):.1f}', str(bag.topics.get('action_chunk', 0)), wholeness(bag), details))
     judged_bags = [bag for bag in bags if bag.success is not None]
-    total = (f'{len(bags)} bag{"s" * (len(bags) != 1)}, {sum(bag.success for bag in judged_bags)} of {len(judged_bags)} judged a success, '
+    total = (f'{len(bags)} bag{"s" * (len(bags) != 1)}, {sum(bag.success for bag in judged_bags)} of '
+             f'{len(judged_bags)} judged a success, '
              f'{sum(bag.seconds for bag in bags):.0f} s, {sum(bag.size for bag in bags) / 1e6:.1f} MB')
     return '\n'.join([*aligned(rows, '<<>>>><<'), '', total])
 
@@ -89,8 +90,9 @@ def in_lines(bags):
 def judged(bag):
     """The outcome in a word or two."""
     verdict = {True: 'success', False: 'failure', None: 'not judged'}[bag.success]
-    return verdict if bag.outcome in ('', verdict) else f'{verdict} ({bag.outcome})' if bag.success is not None \
-        else f'{bag.outcome}, {verdict}'
+    if bag.outcome in ('', verdict):
+        return verdict
+    return f'{bag.outcome}, {verdict}' if bag.success is None else f'{verdict} ({bag.outcome})'
 
 
 def wholeness(bag):

@@ -84,7 +84,6 @@ class RolloutWriter:
             self._dataset = LeRobotDataset.resume(repo_id, root=self.root, **writing_options(video, codec))
             self.resumed, self.log = True, BagLog.load(self.root)
         self.left_out = sorted(OUTCOME.keys() - self._dataset.meta.features.keys())
-        self._pending = []
 
     def __enter__(self):
         return self

@@ -23,6 +23,7 @@ class Stop(Enum):
     """From when on the base has 0.3 s to stand."""
 
     NEVER = 'the base drives on'
+    PAUSES = 'the base drives on, but for pauses'
     FAULT = 'from the fault'
     LAST_ACTION = 'from the last action that had been received'
 
@@ -208,8 +209,9 @@ FAULTS = {fault.name: fault for fault in (
           Stop.NEVER, AUTOMATIC, lambda rig, _trial: rig.step_clocks(CLOCK_STEP), heartbeat,
           heal=lambda rig: rig.step_clocks(0.0), seconds=3.0),
     Fault('bus_checksums', '5 % of the servos\' replies with a flipped bit, for 3 s.',
-          'A garbled reading is repeated where there is time; a tick without one goes on with the last, and is counted.',
-          Stop.NEVER, AUTOMATIC, _corrupt(0.05), diagnostic('bus errors', 1), heal=_corrupt(0.0), seconds=3.0),
+          'A garbled reading is repeated where there is time; a tick without one goes on with the last, and is counted. '
+          'After 0.15 s without one the base rests until there is one.',
+          Stop.PAUSES, AUTOMATIC, _corrupt(0.05), diagnostic('bus errors', 1), heal=_corrupt(0.0), seconds=3.0),
     Fault('bus_unplugged', 'The plug of the servo bus is pulled and put back 2 s later.',
           'Nothing reaches the servos while it is out. `FAULT`, latched; the executor connects by itself and stops the '
           'wheels first.',
@@ -242,7 +244,7 @@ FAULTS = {fault.name: fault for fault in (
     Fault('processors_busy', 'Two busy processes per processor for 5 s.',
           'The control loop keeps its rate where it may run before others, else late ticks are skipped and counted; '
           'where chunks come too late the base rests until they come.',
-          Stop.NEVER, AUTOMATIC, lambda rig, _trial: rig.burn(2 * (os.cpu_count() or 1)), heartbeat,
+          Stop.PAUSES, AUTOMATIC, lambda rig, _trial: rig.burn(2 * (os.cpu_count() or 1)), heartbeat,
           heal=lambda rig: rig.burn(0), seconds=5.0),
     Fault('deactivated', 'lifecycle deactivate while it drives.',
           'The base stops, the arm holds, the episode is over.',

@@ -13,6 +13,7 @@ from kiwi_policy.core.features import RATE_HZ
 from kiwi_policy.core.limits import Limits
 from kiwi_sim.kinematics import TICKS_PER_TURN
 
+DRIVES_ON = (Stop.NEVER, Stop.PAUSES)
 BASE_STOP = 0.3         # s within which the base must stand
 SETTLE = 0.3            # s that the arm may take to come to rest at its goal
 TICKS_PER_DEG = TICKS_PER_TURN / 360.0
@@ -31,12 +32,14 @@ class Outcome:
             from contact. None where the base drives on.
         after_fault: s from the fault until then.
         said: what the operator can read.
+        paused: whether a base that drives on slowed down or stood for a while.
         wrong: what should not have happened, in words; empty where the trial was survived.
     """
 
     base_stop: float | None = None
     after_fault: float | None = None
     said: str = ''
+    paused: bool = False
     wrong: list = field(default_factory=list)
 
     @property
@@ -73,12 +76,12 @@ def _run(rig, fault, number, outcome):
     start = rig.mark()
     fault.inject(rig, number)
     silent = rig.plant.silent_wheels()
-    if fault.stop is not Stop.NEVER:
+    if fault.stop not in DRIVES_ON:
         rig.until(lambda: not np.any(witness.newest.speeds[~silent]), 'the base to stand')
     _sleep_until(start + fault.seconds)
     if fault.until_said:
         rig.until(lambda: fault.said(rig, start), 'a word about the fault')
-    if fault.stop is not Stop.NEVER:
+    if fault.stop not in DRIVES_ON:
         _watch_arm(rig, outcome)
     healed = time.monotonic()
     fault.heal(rig)
@@ -87,8 +90,8 @@ def _run(rig, fault, number, outcome):
         rig.until(lambda: not np.any(witness.newest.speeds), 'the base to stand after contact')
     end = time.monotonic()
     stopping = witness.between(start, end if np.any(silent) else healed)
-    if fault.stop is Stop.NEVER:
-        _check_driving(stopping, outcome)
+    if fault.stop in DRIVES_ON:
+        _check_driving(stopping, fault, outcome)
     else:
         _measure_stop(stopping, fault, silent, start, contact, outcome)
     if fault.recovery != AUTOMATIC:
@@ -111,8 +114,9 @@ def _measure_stop(drives, fault, silent, start, contact, outcome):
     outcome.base_stop, outcome.after_fault = float(took.max()), float((rests - start).max())
 
 
-def _check_driving(drives, outcome):
-    if any(np.any(np.abs(drive.speeds) < 0.9 * FULL_SPEED) for drive in drives):
+def _check_driving(drives, fault, outcome):
+    outcome.paused = any(np.any(np.abs(drive.speeds) < 0.9 * FULL_SPEED) for drive in drives)
+    if outcome.paused and fault.stop is Stop.NEVER:
         outcome.wrong.append('the base did not drive on')
 
 

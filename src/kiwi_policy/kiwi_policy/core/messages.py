@@ -1,4 +1,4 @@
-"""What the core takes from ROS messages. Any object with their fields serves: rclpy's, or one from a recording."""
+"""What the core takes from ROS messages: rclpy's own, or any objects with their fields, as from a recording."""
 
 import math
 

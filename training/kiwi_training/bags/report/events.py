@@ -118,14 +118,14 @@ def operator_events(material):
 
 def health_events(diagnoses):
     """Warnings of nodes other than those that a state of the executor says already; errors of the bus."""
-    found, known, errors = [], {}, 0
+    found, known, errors = [], {}, None          # errors are counted since the executor started
     for diagnosis in diagnoses:
         if diagnosis.name.endswith(': control'):
             count = _whole(diagnosis.values.get('bus errors'))
-            if count > errors:
+            if errors is not None and count > errors:
                 text = f'{plural(count - errors, "bus error")}, the last: {diagnosis.values.get("last bus error", "")}'
                 found.append(Event(diagnosis.seconds, 'health', WARN, text))
-            errors = max(count, errors)
+            errors = max(count, errors or 0)
             continue
         level = {1: WARN, 2: BAD}.get(diagnosis.level)
         if level and known.get(diagnosis.name) != diagnosis.message:

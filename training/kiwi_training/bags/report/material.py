@@ -6,7 +6,7 @@ import numpy as np
 
 from kiwi_policy.core.features import RATE_HZ
 from kiwi_policy.core.metrics import first_planned
-from kiwi_policy.core.states import State
+from kiwi_policy.core.states import Source, State
 
 NANO = 1e9
 CAMERA_ORDER = ('overview', 'front', 'wrist')
@@ -99,6 +99,12 @@ class Material:
     def end(self):
         """s of the last tick."""
         return float(self.seconds[-1])
+
+    @property
+    def acted_until(self):
+        """s of the last tick at which the executor did not idle: there the episode ended."""
+        acted = np.flatnonzero(np.asarray(self.ticks.sources) != Source.IDLE)
+        return float(self.seconds[acted[-1]]) if len(acted) else self.end
 
     def stamped(self, stamp):
         """s of a stamp of the executor's clock."""

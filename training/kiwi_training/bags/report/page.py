@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kiwi_training.bags.report.charts import histograms
 from kiwi_training.bags.report.contents import contents
-from kiwi_training.bags.report.events import BAD, WARN
+from kiwi_training.bags.report.events import WARN
 from kiwi_training.bags.report.events import events as events_of
 from kiwi_training.bags.report.figures import figures as figures_of
 from kiwi_training.bags.report.film import FilmError, make_film
@@ -63,8 +63,7 @@ def report_rollout(rollout, title=None, index='', before='', after=''):
     title = title or material.name
     outcome = outcome_text(material.bag)
     first = headline(material)
-    failed_at = material.end if first.seconds is None else first.seconds
-    opening = failed_at if first.level == BAD else material.planned_from() or 0.0
+    opening = material.acted_until if first.seconds is None else first.seconds
     head, digest, checkpoint = policy_of(material)
     mode = next((status.mode for status in reversed(material.statuses) if status.mode), '')
     page = page_templates(TEMPLATES).get_template('rollout.html.j2').render(

@@ -49,7 +49,8 @@ def headline(material):
             text = f'{verdict}: {state.lower()} at {start:.1f} s{in_charge(material, start)}: {reason}.'
             return Point(BAD, text, start)
     if outcome == 'timeout':
-        return Point(level, f'{verdict}: time ran out at {material.end:.1f} s{progress(task)}.', material.end)
+        when = material.acted_until
+        return Point(level, f'{verdict}: time ran out at {when:.1f} s{progress(task)}.', when)
     return Point(level, f'{verdict}: {outcome}.' if outcome and outcome != 'success' else f'{verdict}.', None)
 
 

@@ -6,12 +6,13 @@ ARGS ?=
 run := scripts/with_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build pickplace test demos train eval bakeoff bench-executor shell lock clean
+.PHONY: help setup build pickplace test demos train eval bakeoff bags bench-executor bench-faults bench-loop bench-recording shell \
+        lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo
-	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (demos, train, eval, bakeoff, bench-executor), RAY=1 (bakeoff).'
+	@echo 'Variables: ROLLOUTS=5, SEED=..., ARGS="name:=value ..." (pickplace), ARGS="--flag ..." (the others), RAY=1 (bakeoff).'
 	@echo 'make pickplace ARGS=--show-args lists the arguments of the closed loop.'
 
 setup:  ## Set up: system packages, virtual environment, workspace
@@ -38,8 +39,20 @@ eval:  ## Evaluate a checkpoint in simulated time (kiwi-eval)
 bakeoff:  ## Compare action heads: train, roll out, report (kiwi-bakeoff); takes some hours on two cores
 	@RAY=$(RAY) $(run) scripts/bakeoff.sh $(ARGS)
 
+bags:  ## Recorded rollouts: ARGS="report|replay|to-dataset|info|recover|from-dataset ..." (kiwi-bags)
+	@$(run) kiwi-bags $(ARGS)
+
 bench-executor:  ## Compare executors under late, lost, doubled and reordered chunks (kiwi-bench-executor); writes docs/executor
 	@$(run) kiwi-bench-executor --docs docs/executor $(ARGS)
+
+bench-faults:  ## Make faults in the running graph, measure the stop on the servo bus (bench_faults); writes docs/executor
+	@$(run) python -m kiwi_bench.nodes.bench_faults --output docs/executor $(ARGS)
+
+bench-loop:  ## Measure how late the control loop starts on a busy machine (bench_loop), 20 minutes; writes docs/executor
+	@$(run) python -m kiwi_bench.loop.command $(ARGS)
+
+bench-recording:  ## Measure what recording costs: rollouts with and without it in turn; MB per minute, processor, jitter
+	@$(run) python scripts/measure_recording.py $(ARGS)
 
 shell:  ## A shell in kiwi's environment, for ros2-free work: python, colcon, kiwi-train ...
 	@$(run) bash

@@ -27,6 +27,9 @@ def compose(arguments: Mapping[str, str], locate: Locate, bus_link: Path) -> tup
         ArgumentError: an argument that is missing, no number, or names a file that is not there.
     """
     simulated, remote = arguments['sim'] == 'true', client.is_client(arguments)
+    if not simulated and arguments['operator'] != 'none':
+        raise ArgumentError(f'operator:={arguments["operator"]} needs the simulation, which alone knows the truth; on a real '
+                            'robot a person takes over with takeover_node')
     share = locate('kiwi_policy') / 'share' / 'kiwi_policy'
     config = existing_folder('config', arguments['config']) if arguments['config'] else None
 

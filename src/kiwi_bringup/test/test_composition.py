@@ -67,6 +67,12 @@ def test_executor_drives_the_bus_that_the_simulation_links(locate, tmp_path):
     assert parameters(made['sim_node'])['port_link'] == str(tmp_path / 'bus')
 
 
+def test_the_simulation_learns_of_the_operator_and_the_spread(locate, tmp_path):
+    assert parameters(composed(locate, tmp_path)['sim_node'])['operator'] == 'none'
+    made = parameters(composed(locate, tmp_path, operator='expert', spread='3')['sim_node'])
+    assert made['operator'] == 'expert' and made['start_spread'] == 3.0
+
+
 def test_real_robot_has_no_simulation(locate, tmp_path):
     calibration = tmp_path / 'mine.json'
     calibration.write_text('{}')
@@ -191,6 +197,8 @@ def test_own_parameter_file_replaces_the_shipped_one(locate, tmp_path):
     ({'time_limit': 'nan'}, ['time_limit', 'nan']),
     ({'sim': 'false'}, ['robot_port']),
     ({'sim': 'false', 'robot_port': '/dev/ttyACM0'}, ['calibration']),
+    ({'sim': 'false', 'operator': 'expert'}, ['operator', 'expert', 'takeover_node']),
+    ({'spread': 'wide'}, ['spread', 'wide']),
     ({'calibration': '/no/such/file'}, ['calibration', '/no/such/file']),
     ({'front_camera': '/dev/video0'}, ['front_camera', '/dev/video0', 'sim:=false']),
     ({'wrist_camera': '2'}, ['wrist_camera', "'2'", 'simulation renders']),

@@ -19,16 +19,17 @@ class OperatorPort:
     Args:
         node: the sim_node.
         world: the `World`.
+        clock: of its timer.
         rules: `Rules`.
     """
 
-    def __init__(self, node, world, rules=None):
+    def __init__(self, node, world, clock, rules=None):
         self._node, self._world, self._rules = node, world, rules or Rules()
         self._expert, self._episode = None, ''
         self._drives = False
         self._commands = node.create_publisher(TakeoverCommand, 'takeover/command', QoSProfile(depth=1, **_RELIABLE))
         node.create_subscription(ExecutorStatus, 'executor/status', self._on_status, QoSProfile(depth=10, **_RELIABLE))
-        node.create_timer(1.0 / features.RATE_HZ, self._tick)
+        node.create_timer(1.0 / features.RATE_HZ, self._tick, clock=clock)
 
     def forget(self):
         """The world has been reset: what was seen of it is void."""

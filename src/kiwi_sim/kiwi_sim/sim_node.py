@@ -60,7 +60,7 @@ class SimNode(Node):
         self.create_service(ResetWorld, 'sim/reset', self._reset)
         steady = Clock(clock_type=ClockType.STEADY_TIME)        # a step of the system clock moves nothing
         self.create_timer(1.0 / options.task_state_rate, self._publish_task_state, clock=steady)
-        self._operator = self._make_operator(options) if options.operator == 'expert' else None
+        self._operator = self._make_operator(options, steady) if options.operator == 'expert' else None
         self._spread = options.start_spread
         self._lost = 0.0
         self.create_timer(LOST_INTERVAL, self._report_lost, clock=steady)
@@ -95,12 +95,12 @@ class SimNode(Node):
             options.port_link or default_port_link(), options.jpeg_quality, options.seed, backends,
             spread=options.start_spread)
 
-    def _make_operator(self, options):
+    def _make_operator(self, options, clock):
         from kiwi_sim.expert_operator import Rules
         from kiwi_sim.operator_port import OperatorPort
 
         rules = Rules(options.operator_margin, options.operator_patience, options.operator_rate)
-        return OperatorPort(self, self._simulation.world, rules)
+        return OperatorPort(self, self._simulation.world, clock, rules)
 
     def _publish_frame(self, camera, frame):
         message = CompressedImage(format='jpeg')

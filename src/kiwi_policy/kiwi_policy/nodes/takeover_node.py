@@ -30,6 +30,7 @@ from kiwi_policy.nodes import process, qos
 from kiwi_policy.nodes.parameters import declare
 from kiwi_policy.nodes.takeover_parameters import TABLE
 from kiwi_policy.nodes.terminal_keys import TerminalKeys
+from kiwi_policy.nodes.timers import every
 
 NAME = 'takeover_node'
 FAREWELLS = 3           # commands that say the dead-man was let go, since the first may be lost
@@ -72,7 +73,7 @@ class TakeoverNode(Node):
         self.create_subscription(JointState, 'joint_states', self._on_joints, qos.STATE)
         self.create_subscription(ExecutorStatus, 'executor/status', self._on_status, qos.STATUS)
         self._last = time.monotonic()
-        self.create_timer(1.0 / p.rate, self._tick)
+        every(self, 1.0 / p.rate, self._tick)
 
     def close(self):
         """Hand back and let go of the leader arm."""

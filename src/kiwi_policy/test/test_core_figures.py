@@ -28,6 +28,12 @@ def test_with_one_open_request_a_chunk_has_to_last_for_two_delays():
         check_latency(9 * PERIOD, 16, PERIOD, PERIOD, 'replan_interval')
 
 
+def test_a_delay_above_a_third_of_a_chunk_is_warned_of():
+    assert check_latency(10 * PERIOD, 32, 8 * PERIOD, PERIOD, 'replan_interval') == ''
+    warning = check_latency(11 * PERIOD, 32, 8 * PERIOD, PERIOD, 'replan_interval')
+    assert '0.367 s per chunk (p95), more than a third of the 1.07 s' in warning and 'mode sync' in warning
+
+
 def test_the_executor_checks_its_own_mode():
     slow = PolicyTraits(16, 16, latency_p95=0.2)
     for mode, knob in (('latest', 'replan_interval'), ('ensemble', 'ensemble_interval')):

@@ -21,9 +21,9 @@ def main(words=None):
         print('usage: python -m kiwi_bench.loop.busy COUNT', file=sys.stderr)
         return 2
     processes = [multiprocessing.Process(target=work, daemon=True) for _ in range(int(words[0]))]
-    for process in processes:
-        process.start()
     try:
+        for process in processes:
+            process.start()
         for process in processes:
             process.join()
     except KeyboardInterrupt:

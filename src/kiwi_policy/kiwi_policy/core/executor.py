@@ -85,12 +85,13 @@ class ChunkExecutor:
             self._latency.assumed = float(traits.latency_p95)
 
     def check_feasible(self):
-        """Raise `Infeasible` where the policy is too slow for this mode and interval (d <= H - s)."""
+        """A warning about the policy's delay, or ''; raises `Infeasible` where it is too slow (see `check_latency`)."""
         if self._traits is None or self.config.mode == 'sync':
-            return
+            return ''
         delay = max(self._traits.latency_p95, self._latency.percentile(95) if len(self._latency) else 0.0)
         knob = 'replan_interval' if self.config.mode == 'latest' else 'ensemble_interval'
-        check_latency(delay, self._traits.horizon, self._schedule.interval(self._traits), self.config.period, knob)
+        return check_latency(delay, self._traits.horizon, self._schedule.interval(self._traits), self.config.period,
+                             knob)
 
     def forget_latency(self):
         """Measure the delay anew, e.g. after a refusal: what slowed the policy down may have passed."""

@@ -3,6 +3,10 @@
 import math
 
 
+LATE = 1 / 3
+"""Share of a chunk that a delay may take before mode sync serves better; measured in docs/executor."""
+
+
 class Infeasible(ValueError):
     """The policy cannot serve the executor as configured; the text names the knob to turn."""
 
@@ -21,12 +25,17 @@ def check_latency(delay, horizon, interval, period, knob):
         period: s between rows.
         knob: name of the setting behind `interval`.
 
+    Returns:
+        a warning where the delay is above `LATE` of a chunk, else ''.
+
     Raises:
         Infeasible: with what to change.
     """
     d, s = math.ceil(delay / period - 1e-9), math.ceil(interval / period - 1e-9)
     if d <= horizon - max(s, d):
-        return
+        return '' if d <= LATE * horizon else (
+            f'the policy needs {delay:.3f} s per chunk (p95), more than a third of the {horizon * period:.2f} s that a '
+            f'chunk lasts: the plans in force are old, which often fails; mode sync pauses between chunks instead')
     room = (horizon - d) * period
     if d <= horizon - d:
         advice = f'set {knob} to {room:.3f} s or less'

@@ -80,13 +80,15 @@ class ExecutorSession:
         def begin(now, measured):
             check_policy(info, self.config)
             try:
-                self._core.check_feasible()
+                warning = self._core.check_feasible()
             except Infeasible:
                 self._core.forget_latency()     # the next attempt rests on what the policy measures by then
                 raise
             if measured is None:
                 raise ExecutorError(SILENT)
             self._core.begin(episode_id, measured, now)
+            if warning:
+                self.board.tell('warning', warning)
             self.loop.clear_timing()
             self.board.renew()
             self.task = task

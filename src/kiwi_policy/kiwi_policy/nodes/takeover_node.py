@@ -12,8 +12,8 @@ Publishes takeover/command while the dead-man is held.
 """
 
 import sys
-from contextlib import ExitStack
 import time
+from contextlib import ExitStack
 
 import numpy as np
 from kiwi_msgs.msg import ExecutorStatus, TakeoverCommand

@@ -8,10 +8,11 @@ import sys
 
 
 def work():
-    """Compute for ever."""
-    value = 1
-    while True:
-        value = value * 1103515245 + 12345 & 0x7FFFFFFF
+    """Compute until the process that started this one has ended, however it did."""
+    parent, value = multiprocessing.parent_process(), 1
+    while parent.is_alive():
+        for _ in range(1_000_000):
+            value = value * 1103515245 + 12345 & 0x7FFFFFFF
 
 
 def main(words=None):

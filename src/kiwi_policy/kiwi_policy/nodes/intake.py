@@ -9,8 +9,6 @@ import time
 from collections import Counter
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
-from rclpy.subscription import Subscription
 
 from kiwi_policy.bags.definitions import definition
 from kiwi_policy.bags.recording import Item
@@ -22,10 +20,10 @@ IDLE_INTERVAL = 0.25
 
 
 class _Polled(ReentrantCallbackGroup):
-    """Subscriptions that no executor takes from; their events are executed as usual."""
+    """Subscriptions that no executor takes from."""
 
-    def can_execute(self, entity):
-        return not isinstance(entity, Subscription)
+    def can_execute(self, _entity):
+        return False
 
 
 class _Source:
@@ -39,28 +37,16 @@ class _Source:
         self.offered = ()
         self.newest = None      # (data, publish time, sequence) of a latched topic
         self.sequence = None
-        self.announced = self.missing = 0
+        self.lost = 0           # messages since `begin`, by gaps in the count of a topic's only publisher
         self._node = node
 
-        def subscribe(**events):
-            return node.create_subscription(
-                topic.type, topic.name, lambda _data: None, qos.recorded(topic.profile, depth), callback_group=group,
-                event_callbacks=SubscriptionEventCallbacks(**events), raw=True)
-
-        try:
-            self.subscription = subscribe(message_lost=self._on_lost)
-        except UnsupportedEventTypeError:
-            self.subscription = subscribe()
+        self.subscription = node.create_subscription(
+            topic.type, topic.name, lambda _data: None, qos.recorded(topic.profile, depth), callback_group=group,
+            event_callbacks=qos.NO_EVENTS, raw=True)
 
     def begin(self):
         """A recording begins."""
-        self.sequence = None
-        self.announced = self.missing = 0
-
-    @property
-    def lost(self):
-        """Messages lost since `begin`, by the middleware's word or by gaps in the publisher's count."""
-        return max(self.announced, self.missing)
+        self.sequence, self.lost = None, 0
 
     def look_up(self):
         """Ask who publishes; what was known is kept where nobody does now."""
@@ -83,11 +69,8 @@ class _Source:
 
     def _watch(self, sequence):
         if self.sequence is not None and sequence > self.sequence + 1 and self.subscription.get_publisher_count() == 1:
-            self.missing += sequence - self.sequence - 1
+            self.lost += sequence - self.sequence - 1
         self.sequence = sequence
-
-    def _on_lost(self, status):
-        self.announced += status.total_count_change
 
 
 class Intake:

@@ -1,5 +1,6 @@
 """Quality of service per topic, in one place."""
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 
@@ -19,6 +20,11 @@ REQUEST = _profile(1)
 LATCHED = _profile(1, latched=True)
 STATUS = _profile(10)
 ACTION = _profile(60)
+
+
+NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+"""For subscriptions whose messages may lie untaken for a while. In Fast DDS a wait for events of one then returns at
+once, and the executor spins."""
 
 
 def recorded(profile, depth):

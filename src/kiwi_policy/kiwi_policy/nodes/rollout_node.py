@@ -201,7 +201,7 @@ def main(args=None):
         node = RolloutNode(interrupt)
         if node.parameters.rollouts:
             threading.Thread(target=autorun, args=(node, interrupt, outcome), name='rollouts', daemon=True).start()
-        # Goals run in a spinning thread and so need a second one, which costs a third of a core.
+        # Goals run in a spinning thread and so need a second one.
         executor = SingleThreadedExecutor() if node.parameters.rollouts else MultiThreadedExecutor(num_threads=2)
         process.spin(node, lambda: interrupt.is_set() and not node.busy, executor)
         if interrupt.number:

@@ -32,10 +32,13 @@ class RolloutPorts:
         self.recording = False
         self._images, self._frames = {}, []
 
-        node.create_subscription(PolicyInfo, 'policy_info', self._on_info, qos.LATCHED)
-        node.create_subscription(ExecutorStatus, 'executor/status', self._on_status, qos.STATUS)
-        node.create_subscription(ExecutedAction, 'executor/action', self._on_action, qos.ACTION)
-        node.create_subscription(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
+        def hear(kind, topic, callback, profile, raw=False):
+            node.create_subscription(kind, topic, callback, profile, event_callbacks=qos.NO_EVENTS, raw=raw)
+
+        hear(PolicyInfo, 'policy_info', self._on_info, qos.LATCHED)
+        hear(ExecutorStatus, 'executor/status', self._on_status, qos.STATUS)
+        hear(ExecutedAction, 'executor/action', self._on_action, qos.ACTION)
+        hear(ActionChunk, 'action_chunk', self._on_chunk, qos.CHUNK)
         self.begin = node.create_client(BeginEpisode, 'executor/begin_episode')
         self.end = node.create_client(EndEpisode, 'executor/end_episode')
         self.clear = node.create_client(Trigger, 'executor/reset')
@@ -45,15 +48,14 @@ class RolloutPorts:
         self.stop_recording = node.create_client(StopRecording, 'recorder/stop')
         self._needed = [self.begin, self.end]
         if self._sim:
-            node.create_subscription(TaskState, 'sim/task_state', self._on_task, qos.STATE)
+            hear(TaskState, 'sim/task_state', self._on_task, qos.STATE)
             self.reset = node.create_client(ResetWorld, 'sim/reset')
             self._needed.append(self.reset)
         if parameters.video:
             for camera in parameters.video_cameras:
                 check_name(camera, 'video_cameras')
-                node.create_subscription(
-                    CompressedImage, f'camera/{camera}/image_raw/compressed',
-                    lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)
+                hear(CompressedImage, f'camera/{camera}/image_raw/compressed',
+                     lambda data, camera=camera: self._on_image(camera, data), qos.CAMERA, raw=True)
             every(node, 1.0 / parameters.video_rate, self._take_frame)
 
     def missing(self):

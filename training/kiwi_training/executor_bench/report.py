@@ -29,6 +29,7 @@ MEANING = """\
 - smoothness: mean absolute second difference of the executed arm commands. seam ratio: p95 step at takeovers over
   p95 step within chunks. Both over all rollouts, failed ones too.
 - expired: executed rows that had been due more than one control period before; of blended chunks the newest counts.
+  `kiwi_sync` runs its rows late by the clock, but the robot stands from the request to the chunk.
 - underruns: how often actions ran out; without: s spent so, over all rollouts.
 
 """

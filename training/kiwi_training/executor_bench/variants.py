@@ -18,6 +18,8 @@ from kiwi_training.executor_bench.naive import Naive
 
 REFERENCE = 'kiwi'
 """The executor that the others are compared with."""
+SYNC = 'kiwi_sync'
+"""The executor for which time stands still while it waits."""
 NEVER = 1e9
 """s or spreads that are never reached."""
 
@@ -86,4 +88,6 @@ VARIANTS = {variant.name: variant for variant in (
             'chunking)', sampling=(('prefix_conditioning', 'guidance'),)),
     Variant('kiwi_ensemble', "kiwi's mode ensemble: agreeing chunks averaged, newest favoured, gripper never",
             (('mode', 'ensemble'),), sampling=()),
+    Variant(SYNC, "kiwi's mode sync: runs a whole chunk, then the arm holds and the base rests until the next one has come",
+            (('mode', 'sync'),), sampling=()),
 )}

@@ -19,8 +19,8 @@ with wire time, a played policy answers every request after the inference time g
 - **jitter**: how much later than its due time a tick starts. Due times lie on a fixed grid, so a late tick counts once.
 - **missed**: ticks left out because the one before lasted longer than a period.
 - **cycle**: from the start of a tick to its end; **bus** is the part of it spent reading from and writing to the robot.
-  A pseudo-terminal's bytes are handed over by a kernel thread of ordinary priority (kworker), so other work on the machine
-  slows the emulated bus down whatever priority it has itself; a reply later than reply_timeout counts as a bus error.
+  Other work on the machine slows the emulated bus down even where it has priority itself: its pseudo-terminal seems to hand
+  bytes over in kernel threads of ordinary priority. A reply later than reply_timeout counts as a bus error.
 - **floor**: the same lateness of a process that does nothing but wake up, at the highest priority, beside the run:
   what the machine allows. **stolen** is the share of processor time that the host took away from a virtual machine.
 - **skipped**: rows of chunks that were due before the chunk came (inference time times rate, for each chunk), or whose

@@ -1,4 +1,5 @@
-"""A rollout of the simulated robot, driven by the policy that ships and recorded by the recorder, repeats exactly."""
+"""A rollout of the simulated robot, driven by the policy that ships and recorded by the recorder: it repeats exactly, and
+a frame made from it is what the policy saw."""
 
 import json
 import sys
@@ -17,11 +18,12 @@ from kiwi_msgs.msg import TakeoverCommand  # noqa: E402
 from kiwi_msgs.srv import StartRecording, StopRecording  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
 
-from kiwi_policy.core.features import NAMES  # noqa: E402
+from kiwi_policy.core.features import CAMERAS, NAMES  # noqa: E402
 from kiwi_policy.core.journal import Kind  # noqa: E402
 from kiwi_policy.core.states import Source  # noqa: E402
 from kiwi_policy.nodes import qos  # noqa: E402
 from kiwi_training.bags.command import main  # noqa: E402
+from kiwi_training.bags import frames  # noqa: E402
 from kiwi_training.bags.executor_settings import Choice  # noqa: E402
 from kiwi_training.bags.reader import Bag  # noqa: E402
 from kiwi_training.bags.reexecution import Recording, differences  # noqa: E402
@@ -39,7 +41,9 @@ def bag(tmp_path_factory):
         graph.start('sim', 'kiwi_sim.sim_node', f'port_link:={graph.bus}', 'overview_rate:=1.0', 'wire_time:=false')
         graph.start_executor('request_timeout:=10.0', 'replan_interval:=0.2', 'mode:=ensemble', 'ensemble_interval:=0.2',
                              'takeover_timeout:=1.0')
-        graph.start('policy', 'kiwi_policy.nodes.policy_node', f'checkpoint:={shipped_checkpoint()}', 'max_image_age:=3.0',
+        (graph.folder / 'shown').mkdir()
+        graph.environment['SHOWN'] = str(graph.folder / 'shown')
+        graph.start('policy', 'remembering_policy_node', f'checkpoint:={shipped_checkpoint()}', 'max_image_age:=3.0',
                     'max_state_age:=3.0', 'wait_for_inputs:=5.0', 'denoising_steps:=1')
         graph.start('recorder', 'kiwi_policy.nodes.recorder_node', 'min_free_gb:=0.0', 'reserve_mb:=0.0')
         operator = Operator(graph.domain)
@@ -117,3 +121,25 @@ def test_the_command_compares_executors_on_it(bag, tmp_path, capsys):
     rows = {row['executor']: row for row in json.loads(path.read_text())['executors']}
     assert rows['live']['differing_ticks'] == 0 < rows['mode=latest']['differing_ticks']
     assert rows['live']['smoothness'] == rows['robot']['smoothness'] > 0
+
+
+def test_a_frame_of_a_chunks_tick_is_what_the_policy_saw(bag):
+    shown = [dict(np.load(path)) for path in sorted((bag.parents[1] / 'shown').iterdir())]
+    by_state = {}
+    for seen in shown:
+        by_state.setdefault(seen['observation.state'].tobytes(), []).append(seen)
+    rollout = RecordedRollout.load(Bag(bag))
+    source = frames.FrameSource(rollout, CAMERAS)
+    chosen, _ = source.episodes(frames.Choice(min_frames=1))
+    pictures = {int(rollout.ticks.stamps[frame.tick]): (frame, views)
+                for episode in chosen for frame, views in source.decoded(episode)}
+    compared = 0
+    for chunk in rollout.chunks:
+        if chunk.stamp not in pictures:         # the tick that asked for the first one commanded nothing yet
+            continue
+        frame, views = pictures[chunk.stamp]
+        candidates = by_state[frame.state.tobytes()]
+        assert any(all(np.array_equal(views[camera], seen[f'observation.images.{camera}']) for camera in CAMERAS)
+                   for seen in candidates)
+        compared += 1
+    assert compared >= 10

@@ -22,6 +22,7 @@ from nodes_support import HOME, FakePolicy, FakeRobot  # noqa: E402
 from rcl_interfaces.msg import Parameter as ParameterMessage  # noqa: E402
 from rcl_interfaces.msg import ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically  # noqa: E402
+from rclpy.node import Node  # noqa: E402
 
 from kiwi_policy.core.chunk import Chunk  # noqa: E402
 from kiwi_policy.core.executor import ChunkExecutor  # noqa: E402
@@ -33,11 +34,15 @@ from kiwi_policy.nodes import (  # noqa: E402
     executor_parameters,
     policy_parameters,
     process,
+    recorder_parameters,
     rollout_parameters,
+    takeover_parameters,
+    view_parameters,
 )
 from kiwi_policy.nodes.camera_node import CameraNode  # noqa: E402
 from kiwi_policy.nodes.chunk_executor_node import ChunkExecutorNode  # noqa: E402
 from kiwi_policy.nodes.lekiwi_bridge_node import LeKiwiBridgeNode  # noqa: E402
+from kiwi_policy.nodes.parameters import declare  # noqa: E402
 from kiwi_policy.nodes.policy_node import PolicyNode  # noqa: E402
 from kiwi_policy.nodes.rollout_node import RolloutNode  # noqa: E402
 
@@ -45,11 +50,23 @@ PROFILE = settings(max_examples=25, deadline=None, suppress_health_check=list(He
 CORE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 TABLES = {
     'executor': executor_parameters.TABLE, 'policy': policy_parameters.TABLE, 'rollout': rollout_parameters.TABLE,
-    'camera': camera_parameters.TABLE, 'bridge': bridge_parameters.TABLE}
+    'camera': camera_parameters.TABLE, 'bridge': bridge_parameters.TABLE, 'recorder': recorder_parameters.TABLE,
+    'takeover': takeover_parameters.TABLE, 'view': view_parameters.TABLE}
+
+
+class Declared(Node):
+    """A table's parameters without what the node does with them."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.parameters = declare(self, TABLES[name])
+
+
 NODES = {
     'executor': lambda: ChunkExecutorNode(lambda parameters: FakeRobot()),
     'policy': lambda: PolicyNode(lambda parameters: FakePolicy()), 'rollout': lambda: RolloutNode(process.Interrupt()),
-    'camera': lambda: CameraNode(), 'bridge': lambda: LeKiwiBridgeNode()}
+    'camera': lambda: CameraNode(), 'bridge': lambda: LeKiwiBridgeNode(), 'recorder': lambda: Declared('recorder'),
+    'takeover': lambda: Declared('takeover'), 'view': lambda: Declared('view')}
 WORDS = st.text('abcXYZ_09 .-é\'"#:', max_size=12)
 NUMBERS = st.floats() | st.integers(-2**63, 2**63 - 1)
 SCALARS = st.booleans() | NUMBERS | WORDS

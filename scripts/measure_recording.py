@@ -27,6 +27,7 @@ def main():
     parser.add_argument('arguments', nargs='*', metavar='NAME:=VALUE', help='further arguments of the composition')
     given = parser.parse_args()
     output = Path(given.output or tempfile.mkdtemp(prefix='kiwi-recording-'))
+    output.mkdir(parents=True, exist_ok=True)
     print(f'runs in {output}', flush=True)
     figures = {'true': [], 'false': []}
     for turn in range(2 * given.turns):

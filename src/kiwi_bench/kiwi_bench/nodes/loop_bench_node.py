@@ -189,9 +189,8 @@ class LoopBenchNode(Node):
 def main(args=None):
     """Run the node; returns the exit code."""
     interrupt = process.start(args, help_text('kiwi_policy', NAME, __doc__, TABLE))
-    node = None
-    try:
-        node = LoopBenchNode()
+
+    def work(node):
         process.spin(node, lambda: interrupt.is_set() or node.finished)
         if node.failure:
             return process.fail(NAME, node.failure)
@@ -199,14 +198,8 @@ def main(args=None):
             return 130
         Path(node.parameters.output).write_text(json.dumps(node.result, indent=1) + '\n')
         return 0
-    except ParameterError as error:
-        return process.fail(NAME, error, process.MISCONFIGURED)
-    except OSError as error:
-        return process.fail(NAME, error)
-    finally:
-        if node is not None:
-            node.close()
-        process.finish(node)
+
+    return process.run(NAME, LoopBenchNode, work)
 
 
 if __name__ == '__main__':

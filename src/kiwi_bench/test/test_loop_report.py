@@ -77,14 +77,17 @@ def test_the_probe_counts_a_late_wake_once():
 
 def test_busy_processes_end_with_their_parent():
     process = subprocess.Popen([sys.executable, '-m', 'kiwi_bench.loop.busy', '2'], stdin=subprocess.DEVNULL)
-    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
-    while len(children.read_text().split()) < 2:
-        assert process.poll() is None
-    started = [int(word) for word in children.read_text().split()]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    for child in started:
-        assert not os.path.exists(f'/proc/{child}') or 'Z' in Path(f'/proc/{child}/stat').read_text().split()[2]
+    try:
+        children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+        while len(children.read_text().split()) < 2:
+            assert process.poll() is None
+        started = [int(word) for word in children.read_text().split()]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        for child in started:
+            assert not os.path.exists(f'/proc/{child}') or 'Z' in Path(f'/proc/{child}/stat').read_text().split()[2]
+    finally:
+        process.kill()
 
 
 def composed(*words, permitted=True):

@@ -4,11 +4,13 @@
 """
 
 import multiprocessing
+import signal
 import sys
 
 
 def work():
     """Compute until the process that started this one has ended, however it did."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent, value = multiprocessing.parent_process(), 1
     while parent.is_alive():
         for _ in range(1_000_000):
@@ -21,6 +23,7 @@ def main(words=None):
     if len(words) != 1 or not words[0].isdecimal() or not int(words[0]):
         print('usage: python -m kiwi_bench.loop.busy COUNT', file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, signal.default_int_handler)    # a shell's background job has it ignored
     processes = [multiprocessing.Process(target=work, daemon=True) for _ in range(int(words[0]))]
     try:
         for process in processes:

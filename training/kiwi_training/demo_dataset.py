@@ -161,14 +161,19 @@ class DemoWriter:
         if self._dataset is None:
             return
         dataset, self._dataset = self._dataset, None
-        if dataset.has_pending_frames():
-            dataset.clear_episode_buffer()
-        dataset.finalize()
+        complete(dataset)
         self.log.save(self.root)
 
     def _check_seed(self, demonstration):
         if demonstration.seed < self.log.next_seed:
             raise ValueError(f'seed {demonstration.seed} comes before {self.log.next_seed}, the next one')
+
+
+def complete(dataset):
+    """Drop an unfinished episode of a LeRobotDataset and complete its files."""
+    if dataset.has_pending_frames():
+        dataset.clear_episode_buffer()
+    dataset.finalize()
 
 
 def _tuning(codec):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kiwi_training.demo_dataset import ROBOT_TYPE, dataset_features, writing_options
+from kiwi_training.demo_dataset import ROBOT_TYPE, complete, dataset_features, writing_options
 
 LOG_NAME = 'meta/kiwi_bags.json'
 OUTCOME = {
@@ -114,9 +114,7 @@ class RolloutWriter:
         if self._dataset is None:
             return
         dataset, self._dataset = self._dataset, None
-        if dataset.has_pending_frames():
-            dataset.clear_episode_buffer()
-        dataset.finalize()
+        complete(dataset)
         self.log.save(self.root)
 
 
